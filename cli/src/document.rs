@@ -1,0 +1,63 @@
+//! The configuration document from a file, YAML or JSON, into the JSON that every door takes.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+use pointsman::{Config, ConfigError};
+use serde_json::Value;
+
+/// A document that was read and checked.
+#[derive(Debug)]
+pub struct Document {
+    /// Where it came from.
+    pub path: PathBuf,
+    /// The document itself.
+    pub json: Value,
+    /// The same, checked.
+    pub config: Config,
+}
+
+/// Why a document cannot be used, with the file's name.
+#[derive(Debug)]
+pub enum DocumentError {
+    /// The file cannot be read.
+    Read(PathBuf, io::Error),
+    /// It is neither YAML nor JSON. The parser's message names line and column.
+    Parse(PathBuf, String),
+    /// It is no configuration.
+    Config(PathBuf, ConfigError),
+}
+
+impl Document {
+    /// Reads and checks a file. JSON is read as JSON; everything else as YAML, of which JSON is a part.
+    pub fn read(path: &Path) -> Result<Self, DocumentError> {
+        let bytes = fs::read(path).map_err(|error| DocumentError::Read(path.to_owned(), error))?;
+        let json_text = if path.extension().is_some_and(|extension| extension == "json") {
+            bytes
+        } else {
+            let parse = |error: &dyn fmt::Display| DocumentError::Parse(path.to_owned(), error.to_string());
+            // Through YAML's own value first: it refuses duplicate keys, a JSON value would keep the last.
+            let yaml: serde_norway::Value = serde_norway::from_slice(&bytes).map_err(|e| parse(&e))?;
+            serde_json::to_vec(&yaml).map_err(|e| parse(&e))?
+        };
+        let config =
+            Config::from_json(&json_text).map_err(|error| DocumentError::Config(path.to_owned(), error))?;
+        let json = serde_json::from_slice(&json_text)
+            .map_err(|error| DocumentError::Parse(path.to_owned(), error.to_string()))?;
+        Ok(Self { path: path.to_owned(), json, config })
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Parse(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Config(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}

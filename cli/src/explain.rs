@@ -1,0 +1,227 @@
+//! `pointsman explain`: one request, the decision, every reason, the exact changes.
+
+use std::{io::Read, path::Path};
+
+use pointsman::{
+    Attempt, BodySplice, Examined, Forward, HeaderEdit, Opened, Pending, Rejection, RequestHead, Routed,
+    Router, edit,
+};
+use serde_json::{Value, json};
+
+use crate::{document::Document, paint};
+
+/// Reads a request's body from a file, or from standard input where the path is `-`.
+pub fn read_body(path: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    if path == Path::new("-") {
+        let mut body = Vec::new();
+        std::io::stdin().read_to_end(&mut body)?;
+        return Ok(body);
+    }
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Decides one request and prints how. `path` is the endpoint; without it the body's shape is taken for a hint.
+pub fn run(
+    document: &Document,
+    body: &[u8],
+    path: Option<&str>,
+    headers: &[String],
+    as_json: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let path = path.unwrap_or_else(|| likely_path(body));
+    let headers = parse_headers(headers)?;
+    let borrowed: Vec<(&str, &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let head = RequestHead { method: b"POST", path: path.as_bytes(), headers: &borrowed };
+    let router = Router::new(document.config.clone());
+    let (examined, routed) = match router.open(&head) {
+        Opened::Forward(forward) => (None, Routed::Forward(forward)),
+        Opened::Reject(rejection) => (None, Routed::Reject(rejection)),
+        Opened::NeedBody(pending) => {
+            let examined = pending.examine(&router, body).ok();
+            (examined, Pending::route(pending, &router, body))
+        }
+    };
+    if as_json {
+        println!("{:#}", report(path, body, examined.as_ref(), &routed));
+        return Ok(());
+    }
+    paint::heading("request");
+    paint::fact("endpoint", path);
+    if let Some(examined) = &examined {
+        request(examined);
+    }
+    match &routed {
+        Routed::Reject(rejection) => rejected(rejection),
+        Routed::Forward(forward) => decision(body, examined.as_ref(), forward),
+    }
+    Ok(())
+}
+
+fn parse_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
+    let parse = |header: &String| {
+        let (name, value) =
+            header.split_once(':').ok_or_else(|| format!("`{header}` is no header; write `name: value`"))?;
+        Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+    };
+    headers.iter().map(parse).collect()
+}
+
+/// The endpoint that a body of this shape is usually sent to. A hint for this command only: routing never guesses.
+fn likely_path(body: &[u8]) -> &'static str {
+    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return "/v1/chat/completions" };
+    let has = |name: &str| members.contains_key(name);
+    if has("input") {
+        "/v1/responses"
+    } else if has("system") || has("thinking") || has("output_config") {
+        "/v1/messages"
+    } else {
+        "/v1/chat/completions"
+    }
+}
+
+fn request(examined: &Examined) {
+    let ask = &examined.ask;
+    paint::fact("model", &examined.model);
+    paint::fact("messages", &examined.messages.to_string());
+    paint::fact("tokens", &format!("about {} in the prompt", ask.prompt_tokens));
+    let traits = ask.traits.names();
+    paint::fact("holds", &if traits.is_empty() { "text only".to_owned() } else { traits.join(", ") });
+    if let Some(effort) = ask.asked.effort {
+        paint::fact("asks for", &format!("effort {effort}"));
+    }
+    match ask.difficulty {
+        Some(difficulty) => {
+            paint::fact("difficulty", &format!("{} of 1000 (interim scorer)", difficulty.permille()));
+        }
+        None => paint::fact("difficulty", "nothing to judge"),
+    }
+}
+
+fn rejected(rejection: &Rejection) {
+    paint::heading("decision");
+    paint::fact("status", &rejection.status.to_string());
+    paint::fact("body", &String::from_utf8_lossy(&rejection.body));
+}
+
+fn decision(body: &[u8], examined: Option<&Examined>, forward: &Forward) {
+    let summary = forward.summary();
+    paint::heading("decision");
+    if let Some(alias) = &summary.alias {
+        paint::fact("alias", alias);
+    }
+    if let Some(tier) = &summary.tier {
+        paint::fact("tier", tier);
+    }
+    paint::fact("reason", &summary.reason.to_string());
+    if let Some(examined) = examined.filter(|examined| !examined.obstacles.is_empty()) {
+        let row = |(tier, target, obstacle): &(String, String, Option<pointsman::Obstacle>)| {
+            let able = obstacle.map_or_else(|| "can".to_owned(), |obstacle| obstacle.to_string());
+            vec![tier.clone(), target.clone(), able]
+        };
+        paint::table(&["tier", "target", "this request"], examined.obstacles.iter().map(row).collect());
+    }
+    for edit in forward.edits() {
+        header(edit);
+    }
+    for (i, attempt) in forward.attempts().iter().enumerate() {
+        let title = if i == 0 { "first".to_owned() } else { format!("if that fails ({})", i + 1) };
+        paint::heading(&format!("{title}: {}", attempt.target));
+        paint::fact("upstream", &format!("{}{}", attempt.upstream, attempt.path));
+        if let Some(effort) = attempt.effort {
+            paint::fact("effort", effort.name());
+        }
+        if !attempt.applied.is_empty() {
+            paint::fact("rules", &attempt.applied.join(", "));
+        }
+        for edit in &attempt.edits {
+            header(edit);
+        }
+        paint::fact("body", &body_line(body, attempt));
+        for splice in &attempt.splices {
+            let (before, after) = context(body, splice);
+            let removed = String::from_utf8_lossy(body.get(splice.start..splice.end).unwrap_or_default());
+            let added = String::from_utf8_lossy(&splice.with);
+            paint::change(&format!("{before}[{removed}]{after}"), &format!("{before}[{added}]{after}"));
+        }
+    }
+}
+
+fn header(edit: &HeaderEdit) {
+    match edit {
+        HeaderEdit::Remove(name) => paint::fact("header", &format!("- {name}")),
+        HeaderEdit::Set(name, value) => paint::fact("header", &format!("+ {name}: {value}")),
+    }
+}
+
+fn body_line(body: &[u8], attempt: &Attempt) -> String {
+    let changed: usize = attempt.splices.iter().map(|splice| splice.end - splice.start).sum();
+    format!(
+        "{} splices; {} of {} bytes stay as they are",
+        attempt.splices.len(),
+        body.len().saturating_sub(changed),
+        body.len()
+    )
+}
+
+/// A few bytes on both sides of a change, cut at character boundaries.
+fn context(body: &[u8], splice: &BodySplice) -> (String, String) {
+    const SIDE: usize = 24;
+    let before = body.get(splice.start.saturating_sub(SIDE)..splice.start).unwrap_or_default();
+    let after = body.get(splice.end..body.len().min(splice.end.saturating_add(SIDE))).unwrap_or_default();
+    let clean = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\u{fffd}', "").replace('\n', "⏎");
+    (clean(before), clean(after))
+}
+
+fn report(path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed) -> Value {
+    let request = examined.map(|examined| {
+        json!({
+            "model": examined.model,
+            "messages": examined.messages,
+            "prompt_tokens": examined.ask.prompt_tokens,
+            "traits": examined.ask.traits.names(),
+            "difficulty": examined.ask.difficulty.map(|difficulty| difficulty.permille()),
+            "targets": examined.obstacles.iter().map(|(tier, target, obstacle)| json!({
+                "tier": tier, "target": target, "obstacle": obstacle.map(|obstacle| obstacle.to_string()),
+            })).collect::<Vec<_>>(),
+        })
+    });
+    match routed {
+        Routed::Reject(rejection) => json!({
+            "path": path,
+            "request": request,
+            "reject": {
+                "status": rejection.status,
+                "code": rejection.code,
+                "body": String::from_utf8_lossy(&rejection.body),
+            },
+        }),
+        Routed::Forward(forward) => json!({
+            "path": path,
+            "request": request,
+            "alias": forward.summary().alias,
+            "tier": forward.summary().tier,
+            "reason": forward.summary().reason.to_string(),
+            "reason_code": forward.summary().reason.code(),
+            "chain": forward.chain(),
+            "attempts": forward.attempts().iter().map(|attempt| attempt_report(body, attempt)).collect::<Vec<_>>(),
+        }),
+    }
+}
+
+fn attempt_report(body: &[u8], attempt: &Attempt) -> Value {
+    json!({
+        "target": attempt.target,
+        "upstream": attempt.upstream,
+        "path": attempt.path,
+        "effort": attempt.effort.map(pointsman::Effort::name),
+        "rules": attempt.applied,
+        "splices": attempt.splices.iter().map(|splice| json!({
+            "start": splice.start,
+            "end": splice.end,
+            "removed": String::from_utf8_lossy(body.get(splice.start..splice.end).unwrap_or_default()),
+            "with": String::from_utf8_lossy(&splice.with),
+        })).collect::<Vec<_>>(),
+        "body": String::from_utf8_lossy(&edit::apply(body, &attempt.splices)),
+    })
+}

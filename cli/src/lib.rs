@@ -1,0 +1,7 @@
+//! The `pointsman` command as a library: what it reads, what it writes, what it prints.
+
+pub mod check;
+pub mod document;
+pub mod envoy;
+pub mod explain;
+pub mod paint;

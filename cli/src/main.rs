@@ -1,0 +1,105 @@
+//! `pointsman check | explain | envoy`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use pointsman_cli::{check, document::Document, envoy, explain, paint};
+
+/// Decides, at the network edge, which model answers an LLM request and how much it may think.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what is wrong with a configuration, or, in a table, what will happen.
+    Check {
+        /// The configuration document, YAML or JSON.
+        config: PathBuf,
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the decision for one request, with every reason and the exact changes.
+    Explain {
+        /// The configuration document, YAML or JSON.
+        config: PathBuf,
+        /// File with the request's body; `-` reads standard input.
+        request: PathBuf,
+        /// The endpoint it was sent to. Without it, the body's shape is taken for a hint.
+        #[arg(long, value_name = "PATH")]
+        path: Option<String>,
+        /// A header of the request, `name: value`. May be given more than once.
+        #[arg(long = "header", value_name = "HEADER")]
+        headers: Vec<String>,
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write everything Envoy needs: bootstrap, clusters, filter, secrets.
+    Envoy {
+        /// The configuration document, YAML or JSON.
+        config: PathBuf,
+        /// Folder to write to. Run again over it to change a running Envoy.
+        #[arg(long, default_value = "envoy-conf", value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            paint::error(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
+    match command {
+        Command::Check { config, json } => check::run(&Document::read(config)?, &today(), *json),
+        Command::Explain { config, request, path, headers, json } => {
+            let body = explain::read_body(request)?;
+            explain::run(&Document::read(config)?, &body, path.as_deref(), headers, *json)
+        }
+        Command::Envoy { config, out } => write_envoy(&Document::read(config)?, out),
+    }
+}
+
+fn write_envoy(document: &Document, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::path::absolute(out)?;
+    let files = envoy::Files::new(document, &folder, |variable| std::env::var(variable).ok())?;
+    for path in files.write(&folder)? {
+        paint::done(&format!("wrote {}", path.display()));
+    }
+    for secret in files.secrets.iter().filter(|secret| !secret.present) {
+        paint::warning(&format!(
+            "{}: {} is not set; requests to this provider will be refused until it is and this command is run again",
+            secret.provider, secret.variable
+        ));
+    }
+    let settings = envoy::Settings::of(&document.config)?;
+    if !settings.wasm.exists() {
+        paint::warning(&format!(
+            "{} is not there yet; `cargo xtask dist` builds the filter",
+            settings.wasm.display()
+        ));
+    }
+    paint::next(&format!("envoy -c {}", folder.join("envoy.yaml").display()));
+    Ok(())
+}
+
+/// Today in UTC, `YYYY-MM-DD`. The core has no clock, so the command tells it.
+fn today() -> String {
+    let seconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs());
+    check::date(seconds)
+}

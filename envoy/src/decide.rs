@@ -1,0 +1,305 @@
+//! The role *decide*: holds a request until it is whole, has it routed, and meters the answer.
+
+use std::{mem, rc::Rc};
+
+use pointsman::{
+    Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead, Routed, edit, plan,
+};
+use proxy_wasm::{
+    traits::{Context, HttpContext},
+    types::Action,
+};
+
+use crate::{
+    CLUSTER, DIALECT, Deciding, PLAN, REJECTED, UPSTREAM,
+    host::{self, Buffer, Map, Refused},
+    metrics,
+};
+
+/// Headers by which a client could give orders to Envoy itself: timeouts, retries, another cluster.
+const ENVOY_PREFIX: &str = "x-envoy-";
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+pub(crate) struct Decide {
+    deciding: Rc<Deciding>,
+    stage: Stage,
+    /// When the decision was made, in nanoseconds since 1970; 0 before.
+    decided: u64,
+}
+
+/// Where an exchange stands. Each stage owns what the next one needs.
+enum Stage {
+    Idle,
+    /// Waiting for the end of the body.
+    Awaiting(Pending),
+    /// Sent to an upstream.
+    Sent(Forward),
+    /// The answer passes.
+    Metering(Metering),
+    /// Answered by this filter.
+    Rejected,
+    Done,
+}
+
+impl Decide {
+    pub(crate) fn new(deciding: Rc<Deciding>) -> Self {
+        Self { deciding, stage: Stage::Idle, decided: 0 }
+    }
+
+    fn open(&mut self, end: bool) -> Action {
+        let headers = host::headers(Map::Request);
+        let pairs: Vec<(&str, &[u8])> = headers.iter().collect();
+        let value = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let head = RequestHead {
+            method: value(":method").unwrap_or_default(),
+            path: value(":path").unwrap_or_default(),
+            headers: &pairs,
+        };
+        let opened = self.deciding.router.open(&head);
+        for (name, _) in pairs.iter().filter(|(name, _)| name.starts_with(ENVOY_PREFIX)) {
+            // Nothing is lost if it was a second of the same name and already gone.
+            let _ = host::remove_header(Map::Request, name);
+        }
+        let announced = value("content-length").and_then(number).unwrap_or(0);
+        match opened {
+            Opened::Forward(forward) => self.forward(forward, None, false),
+            Opened::Reject(rejection) => self.reject(&rejection),
+            Opened::NeedBody(pending) if announced > self.deciding.max_body as u64 => {
+                self.reject(&pending.too_large(self.deciding.max_body))
+            }
+            Opened::NeedBody(pending) if end => self.route(pending, &[], false),
+            Opened::NeedBody(pending) => {
+                self.stage = Stage::Awaiting(pending);
+                Action::Pause
+            }
+        }
+    }
+
+    /// The end of a body: of its last chunk, or of the trailers after it.
+    fn whole(&mut self, trailers: bool) -> Action {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Awaiting(pending) => match host::buffer(Buffer::RequestBody) {
+                Ok(body) => self.route(pending, &body, trailers),
+                Err(Refused) => self.fail(Some(pending.dialect()), "the body could not be read"),
+            },
+            stage => self.unpaused(stage),
+        }
+    }
+
+    fn route(&mut self, pending: Pending, body: &[u8], trailers: bool) -> Action {
+        let began = host::now();
+        let action = match pending.route(&self.deciding.router, body) {
+            Routed::Forward(forward) => self.forward(forward, Some(body), trailers),
+            Routed::Reject(rejection) => self.reject(&rejection),
+        };
+        self.decided = host::now();
+        metrics::decision(self.decided.saturating_sub(began));
+        action
+    }
+
+    fn forward(&mut self, forward: Forward, body: Option<&[u8]>, trailers: bool) -> Action {
+        match prepare(&forward, body, trailers) {
+            Ok(()) => {
+                metrics::request(forward.summary());
+                self.stage = Stage::Sent(forward);
+                Action::Continue
+            }
+            Err(Refused) => self.fail(forward.summary().dialect, "the request could not be edited"),
+        }
+    }
+
+    fn reject(&mut self, rejection: &Rejection) -> Action {
+        self.stage = Stage::Rejected;
+        // Both only say more about an answer that is given anyway.
+        let _ = host::set_header(Map::Request, REJECTED, rejection.code.as_bytes());
+        let _ = host::set_property("pointsman.reason", rejection.code.as_bytes());
+        host::respond(rejection.status, &rejection.body);
+        metrics::rejected(rejection.code);
+        Action::Pause
+    }
+
+    /// The host failed: better no answer than a request that is half edited.
+    fn fail(&mut self, dialect: Option<Dialect>, message: &str) -> Action {
+        self.reject(&Rejection::new(dialect, 500, "host", message))
+    }
+
+    /// A request callback outside of its stage.
+    fn unpaused(&mut self, stage: Stage) -> Action {
+        let action = if matches!(stage, Stage::Rejected) { Action::Pause } else { Action::Continue };
+        self.stage = stage;
+        action
+    }
+
+    fn answered(&mut self, forward: &Forward) -> Metering {
+        let headers = host::headers(Map::Response);
+        let head = ResponseHead {
+            status: headers.get(":status").and_then(number).and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
+            content_type: headers.get("content-type"),
+            content_encoding: headers.get("content-encoding"),
+        };
+        let upstream = host::property(UPSTREAM).and_then(|name| String::from_utf8(name).ok());
+        for edit in forward.response_edits(upstream.as_deref()) {
+            // An answer without them is still the answer.
+            let _ = host::edit(Map::Response, &edit);
+        }
+        let attempt = upstream.as_deref().and_then(|upstream| forward.attempt_at(upstream));
+        if let Some(effort) = attempt.and_then(|attempt| attempt.effort) {
+            note("pointsman.effort", effort.name());
+        }
+        forward.respond(upstream.as_deref(), &head)
+    }
+
+    fn finish(&mut self) {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Metering(metering) => {
+                let unix_seconds = self.decided.checked_div(NANOS_PER_SECOND).filter(|seconds| *seconds > 0);
+                let receipt = metering.finish(&self.deciding.router, unix_seconds);
+                log_receipt(&receipt);
+                metrics::receipt(&receipt);
+            }
+            stage => self.stage = stage,
+        }
+    }
+}
+
+/// All that stands between a decision and the request's departure. Whatever fails, the request must not leave.
+fn prepare(forward: &Forward, body: Option<&[u8]>, trailers: bool) -> Result<(), Refused> {
+    for edit in forward.edits() {
+        host::edit(Map::Request, edit)?;
+    }
+    if let Some(body) = body {
+        let splices = forward.attempts().first().map_or(&[][..], |attempt| &attempt.splices);
+        splice(body, splices)?;
+        // A length that is not the body's makes one request of two, or two of one.
+        if trailers {
+            host::remove_header(Map::Request, "content-length")?;
+        } else {
+            let length = plan::edited_length(body.len(), splices);
+            host::set_header(Map::Request, "content-length", length.to_string().as_bytes())?;
+        }
+    }
+    host::set_property(PLAN, &plan::write(forward.attempts(), body, trailers))?;
+    host::set_header(Map::Request, CLUSTER, forward.chain().as_bytes())?;
+    let summary = forward.summary();
+    if let Some(dialect) = summary.dialect {
+        note(DIALECT, dialect.name());
+    }
+    if let Some(alias) = &summary.alias {
+        note("pointsman.alias", alias);
+    }
+    if let Some(tier) = &summary.tier {
+        note("pointsman.tier", tier);
+    }
+    if let Some(difficulty) = summary.difficulty {
+        note("pointsman.difficulty", &difficulty.permille().to_string());
+    }
+    note("pointsman.reason", &summary.reason.to_string());
+    Ok(())
+}
+
+/// Edits the body in place. Where all splices lie in its first half, only that much is written.
+pub(crate) fn splice(body: &[u8], splices: &[pointsman::BodySplice]) -> Result<(), Refused> {
+    let Some(last) = splices.last() else { return Ok(()) };
+    if let Some(prefix) = body.get(..last.end)
+        && last.end <= body.len() / 2
+        // A host that replaces nothing but whole bodies says so and changes nothing.
+        && host::replace_body(last.end, &edit::apply(prefix, splices)).is_ok()
+    {
+        return Ok(());
+    }
+    host::replace_body(body.len(), &edit::apply(body, splices))
+}
+
+fn log_receipt(receipt: &Receipt) {
+    let usage = &receipt.metered.usage;
+    note("pointsman.target", &receipt.target);
+    let counts = [
+        ("pointsman.input_tokens", usage.input),
+        ("pointsman.cached_tokens", usage.cache_read),
+        ("pointsman.output_tokens", usage.output),
+    ];
+    for (name, count) in counts {
+        if let Some(count) = count {
+            note(name, &count.to_string());
+        }
+    }
+    if let Some(cost) = receipt.cost {
+        note("pointsman.cost_usd", &cost.to_string());
+    }
+    if let Some(baseline) = receipt.baseline {
+        note("pointsman.baseline_usd", &baseline.to_string());
+    }
+}
+
+/// A word for the access log. Nothing depends on it.
+fn note(name: &str, value: &str) {
+    let _ = host::set_property(name, value.as_bytes());
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+impl Context for Decide {}
+
+impl HttpContext for Decide {
+    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
+        self.open(end)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            // `size` is all that has come so far, held back by this filter.
+            Stage::Awaiting(pending) if size > self.deciding.max_body => {
+                self.reject(&pending.too_large(self.deciding.max_body))
+            }
+            Stage::Awaiting(pending) => {
+                self.stage = Stage::Awaiting(pending);
+                if end { self.whole(false) } else { Action::Pause }
+            }
+            stage => self.unpaused(stage),
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.whole(true)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Sent(forward) => {
+                self.stage = Stage::Metering(self.answered(&forward));
+                if end {
+                    self.finish();
+                }
+            }
+            // This filter's own answer, or one that Envoy gave while the request was still held.
+            stage => self.stage = stage,
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, _: usize, end: bool) -> Action {
+        if let Stage::Metering(metering) = &mut self.stage
+            && metering.wants_body()
+            && let Ok(chunk) = host::buffer(Buffer::ResponseBody)
+        {
+            metering.push(&chunk);
+        }
+        if end {
+            self.finish();
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.finish();
+        Action::Continue
+    }
+
+    /// An answer that was cut short has no end; what was seen of it is counted all the same.
+    fn on_log(&mut self) {
+        self.finish();
+    }
+}

@@ -1,0 +1,131 @@
+//! The Envoy door: one proxy-wasm module with two roles.
+//!
+//! *decide* is a filter of the listener. It holds the request until its body is whole, asks the core, makes the edits,
+//! names the chain of upstreams for the route, and leaves a plan in the stream's filter state. On the way back it
+//! meters the answer as it passes.
+//!
+//! *attempt* is a filter of the router and runs once for each attempt that Envoy's retry policy makes. It learns from
+//! the endpoint's metadata whose turn it is, and makes the request right for that provider alone: path, key, headers,
+//! length, body.
+//!
+//! The role is chosen by the plugin configuration: `{"role":"decide","max_body":…,"config":{…}}` or
+//! `{"role":"attempt"}`. The door holds no opinion of its own: host callback, core call, host calls.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod attempt;
+mod decide;
+mod host;
+mod metrics;
+
+use std::rc::Rc;
+
+use pointsman::{Config, Router, limits};
+use proxy_wasm::{
+    traits::{Context, HttpContext, RootContext},
+    types::ContextType,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{attempt::Attempt, decide::Decide};
+
+#[expect(unsafe_code, reason = "the macro exports `_initialize`")]
+mod entry {
+    proxy_wasm::main! {{
+        crate::host::log_panics();
+        proxy_wasm::set_root_context(|_| Box::new(crate::Root { role: crate::Role::Unset }));
+    }}
+}
+
+/// The request header that the route selects a cluster by.
+const CLUSTER: &str = "x-pointsman-cluster";
+
+/// Set on a request that this door answers itself: Envoy's `local_reply_config` leaves such an answer as it is.
+const REJECTED: &str = "x-pointsman-rejected";
+
+/// Filter state: the attempts, for the role *attempt*.
+const PLAN: &str = "pointsman.plan";
+
+/// Filter state: the upstream of the newest attempt, for the role *decide*.
+const UPSTREAM: &str = "pointsman.upstream";
+
+/// Filter state: the dialect, for an answer of the role *attempt*.
+const DIALECT: &str = "pointsman.dialect";
+
+/// What one plugin configuration made of this VM's root context.
+struct Root {
+    role: Role,
+}
+
+enum Role {
+    /// Not configured. Envoy starts no stream on such a root; if it did, the stream would be refused.
+    Unset,
+    Decide(Rc<Deciding>),
+    Attempt,
+}
+
+/// What all streams of the role *decide* share.
+#[derive(Debug)]
+struct Deciding {
+    router: Router,
+    /// Largest request body, in bytes.
+    max_body: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "role", rename_all = "lowercase", deny_unknown_fields)]
+enum Plugin<'a> {
+    Decide {
+        max_body: Option<usize>,
+        #[serde(borrow)]
+        config: &'a RawValue,
+    },
+    Attempt {},
+}
+
+impl Role {
+    fn of(configuration: &[u8]) -> Result<Self, String> {
+        let plugin = serde_json::from_slice(configuration)
+            .map_err(|error| format!("the plugin configuration is not usable: {error}"))?;
+        match plugin {
+            Plugin::Attempt {} => Ok(Self::Attempt),
+            Plugin::Decide { max_body, config } => {
+                let config = Config::from_json(config.get().as_bytes())
+                    .map_err(|error| format!("the configuration is not usable: {error}"))?;
+                let max_body = max_body.unwrap_or(limits::REQUEST_BODY).min(limits::REQUEST_BODY);
+                Ok(Self::Decide(Rc::new(Deciding { router: Router::new(config), max_body })))
+            }
+        }
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        let configuration = host::buffer(host::Buffer::PluginConfiguration).unwrap_or_default();
+        match Role::of(&configuration) {
+            Ok(role) => {
+                self.role = role;
+                true
+            }
+            Err(message) => {
+                host::log_error(&message);
+                false
+            }
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(match &self.role {
+            Role::Decide(deciding) => Box::new(Decide::new(Rc::clone(deciding))),
+            // Without a plan and a known upstream this role refuses: the safe one for a root that was never configured.
+            Role::Attempt | Role::Unset => Box::new(Attempt::new()),
+        })
+    }
+}

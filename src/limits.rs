@@ -1,0 +1,72 @@
+//! Every bound the core keeps, each with its reason.
+//!
+//! A value from outside is compared with one of these before it can make the core allocate, recurse or loop.
+
+/// Request body, in bytes. Anthropic documents 32 MB as the largest request it takes; nothing larger can be answered.
+pub const REQUEST_BODY: usize = 32 * 1024 * 1024;
+
+/// Nesting of JSON arrays and objects in a request body. The same bound as `serde_json`, so that both readers agree.
+pub const JSON_DEPTH: usize = 127;
+
+/// Top-level members kept of one request body. Real requests have fewer than 30.
+pub const TOP_LEVEL_MEMBERS: usize = 256;
+
+/// Pieces of text remembered of one request. Later pieces are counted, not remembered.
+pub const TEXT_PIECES: usize = 4096;
+
+/// Bytes of prompt text that the token estimate and the classifier look at. The rest is counted by length.
+pub const TEXT_SAMPLE: usize = 16 * 1024;
+
+/// Length of a model name, in bytes.
+pub const MODEL_NAME: usize = 256;
+
+/// Length of one line of an event stream, in bytes. A longer line is skipped, not kept.
+pub const SSE_LINE: usize = 1024 * 1024;
+
+/// Body of an unstreamed answer that is kept to read its usage, in bytes.
+pub const RESPONSE_BODY: usize = 32 * 1024 * 1024;
+
+/// Tiers of one ladder.
+pub const TIERS: usize = 16;
+
+/// Targets of one tier.
+pub const TARGETS_PER_TIER: usize = 8;
+
+/// Splices of one request.
+pub const SPLICES: usize = 8192;
+
+/// Length of a header value that the core reads, in bytes.
+pub const HEADER_VALUE: usize = 1024;
+
+/// Room left for the error of the token estimate when a prompt is held against a context window, in permille of it.
+pub const CONTEXT_MARGIN_PERMILLE: u64 = 50;
+
+/// Attempts in one plan.
+pub const ATTEMPTS: usize = TARGETS_PER_TIER;
+
+/// Price tiers of one model. Providers have at most four.
+pub const PRICE_TIERS: usize = 8;
+
+/// Windows of cheap hours of one model.
+pub const PRICE_WINDOWS: usize = 16;
+
+/// Name of an event in an event stream, in bytes. The longest that a provider sends has about 50.
+pub const EVENT_NAME: usize = 64;
+
+/// Error type or code taken from a provider's answer, in bytes. Longer ones are prose, and prose may quote a prompt.
+pub const ERROR_CODE: usize = 64;
+
+/// Configuration document, in bytes. One with every provider and hundreds of aliases has some ten kilobytes.
+pub const CONFIG_DOCUMENT: usize = 1024 * 1024;
+
+/// Providers that a configuration may state. Each in use costs the host a cluster and a credential.
+pub const PROVIDERS: usize = 256;
+
+/// Model entries of a configuration.
+pub const MODELS: usize = 4096;
+
+/// Ladders of a configuration.
+pub const LADDERS: usize = 64;
+
+/// Aliases of a configuration.
+pub const ALIASES: usize = 1024;

@@ -1,0 +1,380 @@
+//! The choice: requirements first, then difficulty picks the rung, then the order in the rung.
+//!
+//! Nothing here sees a byte of the request. A decision is a pure function of the configuration and an [`Ask`], and
+//! carries the [`Reason`] that won.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use crate::{
+    catalog::Window,
+    classify::Difficulty,
+    config::{Alias, ClientEffort, Config, Dial, ForeignThinking, Ladder, Target, Tier},
+    effort::Effort,
+    fit::Wanted,
+    limits,
+    traits::Traits,
+    wire::{
+        Dialect,
+        request::{Asked, Thinking, Unreadable},
+    },
+};
+
+/// What a request asks of the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// The API it speaks.
+    pub dialect: Dialect,
+    /// What it needs and what its history holds.
+    pub traits: Traits,
+    /// Estimated prompt tokens: the likely figure.
+    pub prompt_tokens: u64,
+    /// Estimated prompt tokens: the cautious figure, which is held against context windows.
+    pub prompt_tokens_at_most: u64,
+    /// Tokens the client allows for the answer.
+    pub max_output: Option<u64>,
+    /// What the client asked about thinking.
+    pub asked: Asked,
+    /// How hard it is; `None` where there is nothing to judge.
+    pub difficulty: Option<Difficulty>,
+    /// What an allowed header demands.
+    pub forced: Forced,
+}
+
+/// Overrides by header, already checked against the ladder.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Forced {
+    /// Index of the tier.
+    pub tier: Option<usize>,
+    /// Tier and choice: exactly this target.
+    pub choice: Option<(usize, usize)>,
+    /// The effort, instead of the client's and the tier's.
+    pub effort: Option<Effort>,
+}
+
+/// The outcome: a rung, and its targets in the order they are to be tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Decision {
+    /// Index of the tier.
+    pub tier: usize,
+    /// Indices of the tier's choices that can serve the request, in order. Never empty.
+    pub choices: Vec<usize>,
+    /// Whether thinking that a target cannot take is dropped from the history.
+    pub drop_foreign_thinking: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The winning cause of a decision.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Reason {
+    /// The difficulty led to this tier.
+    Difficulty {
+        /// The score.
+        difficulty: Difficulty,
+    },
+    /// There was nothing to judge: the default tier.
+    Unjudged,
+    /// An allowed header named the tier or target.
+    Override {
+        /// The header.
+        header: &'static str,
+    },
+    /// No target of the wanted tier can serve the request.
+    Requirement {
+        /// Name of the tier that difficulty would have picked.
+        wanted: String,
+        /// What stood in the way there.
+        obstacle: Obstacle,
+    },
+    /// The history binds the conversation to where it is.
+    History {
+        /// Name of the tier that difficulty would have picked.
+        wanted: String,
+        /// What in the history binds it.
+        traits: Traits,
+    },
+    /// The body could not be read.
+    Unreadable(Unreadable),
+    /// The model is no alias.
+    NotRouted,
+    /// The path is no completion endpoint.
+    OtherPath,
+}
+
+/// Why a target cannot serve a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Obstacle {
+    /// Its provider does not speak the dialect.
+    Dialect(Dialect),
+    /// It cannot take these.
+    Traits(Traits),
+    /// The prompt, with the room for the answer where the window is shared, does not fit.
+    Context {
+        /// Tokens needed, the margin of the estimate included.
+        needed: u64,
+        /// Tokens the model takes.
+        window: u64,
+    },
+}
+
+/// No target of the whole ladder can serve the request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NoCandidate {
+    /// Every target of the ladder with what stood in its way, in the order of the ladder.
+    pub obstacles: Vec<(String, Obstacle)>,
+}
+
+/// History that only its maker can read.
+const BINDING: Traits = Traits::CLAUDE_SIGNATURE
+    .with(Traits::OTHER_SIGNATURE)
+    .with(Traits::REDACTED_THINKING)
+    .with(Traits::ENCRYPTED)
+    .with(Traits::SERVER_STATE);
+
+impl Reason {
+    /// A stable word for metrics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Difficulty { .. } => "difficulty",
+            Self::Unjudged => "unjudged",
+            Self::Override { .. } => "override",
+            Self::Requirement { .. } => "requirement",
+            Self::History { .. } => "history",
+            Self::Unreadable(_) => "unreadable",
+            Self::NotRouted => "not_routed",
+            Self::OtherPath => "other_path",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Difficulty { difficulty } => write!(f, "difficulty {}", difficulty.permille()),
+            Self::Unjudged => f.write_str("nothing to judge, default tier"),
+            Self::Override { header } => write!(f, "override by {header}"),
+            Self::Requirement { wanted, obstacle } => write!(f, "{wanted} cannot: {obstacle}"),
+            Self::History { wanted, traits } => {
+                write!(f, "history stays, {wanted} cannot take: ")?;
+                list(f, traits.names())
+            }
+            Self::Unreadable(unreadable) => write!(f, "passed through, {unreadable}"),
+            Self::NotRouted => f.write_str("passed through, the model is no alias"),
+            Self::OtherPath => f.write_str("passed through, the path is no completion endpoint"),
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dialect(dialect) => write!(f, "no {} endpoint", dialect.name()),
+            Self::Traits(traits) => {
+                f.write_str("takes no ")?;
+                list(f, traits.names())
+            }
+            Self::Context { needed, window } => write!(f, "needs {needed} tokens of {window}"),
+        }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, names: Vec<&'static str>) -> fmt::Result {
+    for (i, name) in names.into_iter().enumerate() {
+        if i > 0 {
+            f.write_str(", ")?;
+        }
+        f.write_str(name)?;
+    }
+    Ok(())
+}
+
+impl Dial {
+    /// Index of the tier for this difficulty: past every threshold that it reaches.
+    pub fn tier(&self, difficulty: Option<Difficulty>) -> usize {
+        match difficulty {
+            Some(difficulty) => self.thresholds.iter().filter(|threshold| difficulty >= **threshold).count(),
+            None => self.default_tier,
+        }
+    }
+}
+
+/// Decides. Where the wanted tier has no candidate, the nearest tier above is taken, else the nearest below.
+///
+/// # Errors
+/// [`NoCandidate`] where no target of the ladder can serve the request.
+pub fn decide(config: &Config, alias: &Alias, ask: &Ask) -> Result<Decision, NoCandidate> {
+    let Some(ladder) = config.ladder_of(alias) else {
+        return Err(NoCandidate { obstacles: Vec::new() });
+    };
+    let drop_first = ladder.foreign_thinking == ForeignThinking::Drop;
+    match climb(config, ladder, alias.dial(), ask, drop_first) {
+        Ok(decision) => Ok(decision),
+        // Nobody in this ladder made that thinking (the ladder was changed, or the client came from elsewhere):
+        // an answer without the old thinking is better than none.
+        Err(_) if !drop_first && ask.traits.meets(BINDING) => climb(config, ladder, alias.dial(), ask, true),
+        Err(none) => Err(none),
+    }
+}
+
+fn climb(
+    config: &Config,
+    ladder: &Ladder,
+    dial: &Dial,
+    ask: &Ask,
+    drop_thinking: bool,
+) -> Result<Decision, NoCandidate> {
+    if let Some((tier, choice)) = ask.forced.choice {
+        return forced_choice(config, ladder, ask, drop_thinking, tier, choice);
+    }
+    let last = ladder.tiers.len().saturating_sub(1);
+    let wanted = ask.forced.tier.unwrap_or_else(|| dial.tier(ask.difficulty)).min(last);
+    let upward = wanted..=last;
+    let downward = (0..wanted).rev();
+    for tier in upward.chain(downward) {
+        let Some(rung) = ladder.tiers.get(tier) else { continue };
+        let choices = candidates(config, rung, ask, drop_thinking);
+        if choices.is_empty() {
+            continue;
+        }
+        let reason = if tier == wanted {
+            stay_reason(ask)
+        } else {
+            let name = ladder.tiers.get(wanted).map_or_else(String::new, |tier| tier.name.clone());
+            move_reason(config, ladder.tiers.get(wanted), name, ask, drop_thinking)
+        };
+        return Ok(Decision { tier, choices, drop_foreign_thinking: drop_thinking, reason });
+    }
+    Err(none(config, ladder, ask, drop_thinking))
+}
+
+fn forced_choice(
+    config: &Config,
+    ladder: &Ladder,
+    ask: &Ask,
+    drop_thinking: bool,
+    tier: usize,
+    choice: usize,
+) -> Result<Decision, NoCandidate> {
+    let rung = ladder.tiers.get(tier);
+    let able = rung.is_some_and(|rung| candidates(config, rung, ask, drop_thinking).contains(&choice));
+    if able {
+        let reason = Reason::Override { header: "x-pointsman-target" };
+        return Ok(Decision {
+            tier,
+            choices: Vec::from([choice]),
+            drop_foreign_thinking: drop_thinking,
+            reason,
+        });
+    }
+    let mut found = none(config, ladder, ask, drop_thinking);
+    let name = rung
+        .and_then(|rung| rung.choices.get(choice))
+        .and_then(|choice| config.target_of(choice))
+        .map(|target| target.name.as_str());
+    found.obstacles.retain(|(target, _)| Some(target.as_str()) == name);
+    Err(found)
+}
+
+fn stay_reason(ask: &Ask) -> Reason {
+    if ask.forced.tier.is_some() {
+        return Reason::Override { header: "x-pointsman-tier" };
+    }
+    match ask.difficulty {
+        Some(difficulty) => Reason::Difficulty { difficulty },
+        None => Reason::Unjudged,
+    }
+}
+
+fn move_reason(
+    config: &Config,
+    rung: Option<&Tier>,
+    wanted: String,
+    ask: &Ask,
+    drop_thinking: bool,
+) -> Reason {
+    let mut obstacles = rung
+        .into_iter()
+        .flat_map(|rung| &rung.choices)
+        .filter_map(|choice| obstacle(config.target_of(choice)?, ask, drop_thinking));
+    let obstacle = obstacles.next().unwrap_or(Obstacle::Dialect(ask.dialect));
+    match obstacle {
+        Obstacle::Traits(traits) if traits.meets(BINDING) => {
+            Reason::History { wanted, traits: traits & BINDING }
+        }
+        obstacle => Reason::Requirement { wanted, obstacle },
+    }
+}
+
+fn none(config: &Config, ladder: &Ladder, ask: &Ask, drop_thinking: bool) -> NoCandidate {
+    let mut obstacles: Vec<(String, Obstacle)> = Vec::new();
+    for choice in ladder.tiers.iter().flat_map(|tier| &tier.choices) {
+        if let Some(target) = config.target_of(choice)
+            && let Some(obstacle) = obstacle(target, ask, drop_thinking)
+            && !obstacles.iter().any(|(name, _)| *name == target.name)
+        {
+            obstacles.push((target.name.clone(), obstacle));
+        }
+    }
+    NoCandidate { obstacles }
+}
+
+/// Indices of a tier's choices that can serve the request, in the operator's order.
+pub fn candidates(config: &Config, tier: &Tier, ask: &Ask, drop_thinking: bool) -> Vec<usize> {
+    let able = |target: &Target| obstacle(target, ask, drop_thinking).is_none();
+    tier.choices
+        .iter()
+        .enumerate()
+        .filter(|(_, choice)| config.target_of(choice).is_some_and(able))
+        .map(|(i, _)| i)
+        .collect()
+}
+
+/// What stands in the way of this target, if anything.
+pub fn obstacle(target: &Target, ask: &Ask, drop_thinking: bool) -> Option<Obstacle> {
+    let Some(fit) = target.fit(ask.dialect) else {
+        return Some(Obstacle::Dialect(ask.dialect));
+    };
+    let mut refused = fit.refuses() & ask.traits;
+    if drop_thinking {
+        refused = refused.without(fit.droppable());
+    }
+    if refused != Traits::NONE {
+        return Some(Obstacle::Traits(refused));
+    }
+    let needed = needed(target, ask.prompt_tokens_at_most, ask.max_output);
+    let window = target.model.context;
+    (needed > window).then_some(Obstacle::Context { needed, window })
+}
+
+/// Tokens of the window that a request takes up: the estimate with its margin, and the answer where both share it.
+///
+/// A client's `max_output` above the model's own limit is clamped by the fit rules, so it counts as that limit. Where
+/// the client set none, nothing is reserved: the provider itself stops at the end of the window.
+pub fn needed(target: &Target, prompt_tokens: u64, max_output: Option<u64>) -> u64 {
+    let margin = prompt_tokens.saturating_mul(limits::CONTEXT_MARGIN_PERMILLE) / 1000;
+    let answer = match target.model.window {
+        Window::Input => 0,
+        Window::Shared => max_output.unwrap_or(0).min(target.model.max_output),
+    };
+    prompt_tokens.saturating_add(margin).saturating_add(answer)
+}
+
+/// What a choice's fit is to bring about.
+pub fn wanted(
+    ladder: &Ladder,
+    tier_effort: Option<Effort>,
+    ask: &Ask,
+    stream_usage: bool,
+    drop: bool,
+) -> Wanted {
+    let by_client = ask.asked.effort.is_some()
+        || ask.asked.budget.is_some()
+        || matches!(ask.asked.thinking, Some(Thinking::Disabled | Thinking::Enabled));
+    let effort = match (ask.forced.effort, ladder.client_effort) {
+        (Some(effort), _) => Some(effort),
+        (None, ClientEffort::Keep) if by_client => None,
+        (None, _) => tier_effort,
+    };
+    Wanted { effort, stream_usage, drop_foreign_thinking: drop }
+}

@@ -1,0 +1,154 @@
+//! The inside of a JSON string: finding its end, and resolving its escapes.
+//!
+//! Nearly every byte of a request is inside a string, so this is the loop that a large body spends its time in.
+
+use alloc::string::String;
+
+use super::{JsonError, JsonErrorKind};
+
+/// A string that was walked over.
+pub(super) struct Scan {
+    /// Offset behind the closing quote.
+    pub(super) end: usize,
+    /// Whether it holds an escape.
+    pub(super) escaped: bool,
+}
+
+/// Walks a string whose first byte behind the opening quote is at `start`.
+pub(super) fn scan(body: &[u8], start: usize) -> Result<Scan, JsonError> {
+    let (mut at, mut escaped, mut high) = (start, false, 0u64);
+    loop {
+        let (run, bits) = plain_run(body.get(at..).unwrap_or_default());
+        at = at.saturating_add(run);
+        high |= bits;
+        match body.get(at) {
+            Some(b'"') => break,
+            Some(b'\\') => {
+                escaped = true;
+                at = escape(body, at.saturating_add(1))?;
+            }
+            found => return Err(wrong(found, at)),
+        }
+    }
+    if high & HIGH != 0
+        && let Err(error) = core::str::from_utf8(body.get(start..at).unwrap_or_default())
+    {
+        let offset = start.saturating_add(error.valid_up_to());
+        return Err(JsonError { kind: JsonErrorKind::Utf8, offset });
+    }
+    Ok(Scan { end: at.saturating_add(1), escaped })
+}
+
+/// Resolves the escapes of a string that the cursor has accepted. `None` for a lone surrogate.
+pub fn unescape(raw: &[u8]) -> Option<String> {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(stop) = rest.iter().position(|&b| b == b'\\') {
+        let (plain, escape) = rest.split_at_checked(stop)?;
+        out.push_str(core::str::from_utf8(plain).ok()?);
+        let (char, used) = match *escape.get(1)? {
+            b'b' => ('\u{8}', 2),
+            b'f' => ('\u{c}', 2),
+            b'n' => ('\n', 2),
+            b'r' => ('\r', 2),
+            b't' => ('\t', 2),
+            b'u' => {
+                let first = hex(escape.get(2..6)?)?;
+                if (0xD800..0xDC00).contains(&first) {
+                    if escape.get(6..8)? != b"\\u" {
+                        return None;
+                    }
+                    let second = hex(escape.get(8..12)?)?;
+                    let low = second.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
+                    let code = 0x10000u32.checked_add((first - 0xD800) << 10)?.checked_add(low)?;
+                    (char::from_u32(code)?, 12)
+                } else {
+                    (char::from_u32(first)?, 6)
+                }
+            }
+            same @ (b'"' | b'\\' | b'/') => (char::from(same), 2),
+            _ => return None,
+        };
+        out.push(char);
+        rest = escape.get(used..)?;
+    }
+    out.push_str(core::str::from_utf8(rest).ok()?);
+    Some(out)
+}
+
+/// Walks an escape from behind its backslash.
+fn escape(body: &[u8], at: usize) -> Result<usize, JsonError> {
+    let next = at.saturating_add(1);
+    match body.get(at) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(next),
+        Some(b'u') => {
+            let end = next.saturating_add(4);
+            let digits = body.get(next..end.min(body.len())).unwrap_or_default();
+            match digits.iter().position(|digit| !digit.is_ascii_hexdigit()) {
+                None if digits.len() == 4 => Ok(end),
+                None => Err(wrong(None, body.len())),
+                Some(bad) => Err(wrong(digits.get(bad), next.saturating_add(bad))),
+            }
+        }
+        found => Err(wrong(found, at)),
+    }
+}
+
+const fn wrong(found: Option<&u8>, offset: usize) -> JsonError {
+    let kind = if found.is_none() { JsonErrorKind::End } else { JsonErrorKind::Byte };
+    JsonError { kind, offset }
+}
+
+/// Four hexadecimal digits. `from_str_radix` alone would take a sign.
+fn hex(digits: &[u8]) -> Option<u32> {
+    let digits = core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Length of the leading run without quote, backslash or control byte, and an OR of its words that shows whether any of
+/// its bytes is outside of ASCII. The OR may also hold bytes behind the run: too careful, never too careless.
+///
+/// Eight bytes at a time in a `u64`, which is as good in WebAssembly as it is natively; two of them a turn, since most
+/// runs are long.
+fn plain_run(rest: &[u8]) -> (usize, u64) {
+    let (mut run, mut high) = (0usize, 0u64);
+    let (pairs, _) = rest.as_chunks::<16>();
+    for pair in pairs {
+        let [one, two] = halves(*pair);
+        let (first, second) = (stops(one), stops(two));
+        high |= one | two;
+        if first | second != 0 {
+            let plain = if first != 0 { first.trailing_zeros() / 8 } else { 8 + second.trailing_zeros() / 8 };
+            return (run.saturating_add(plain as usize), high);
+        }
+        run = run.saturating_add(16);
+    }
+    for &byte in rest.get(run..).unwrap_or_default() {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
+        high |= u64::from(byte);
+        run = run.saturating_add(1);
+    }
+    (run, high)
+}
+
+fn halves(pair: [u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(pair);
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    [both as u64, (both >> 64) as u64]
+}
+
+/// The high bit of every byte that ends a plain run. Exact up to and including the first such byte (the borrow of a
+/// match may mark bytes above it), which is all that is asked.
+const fn stops(word: u64) -> u64 {
+    let quote = word ^ (LOW * b'"' as u64);
+    let slash = word ^ (LOW * b'\\' as u64);
+    let control = word.wrapping_sub(LOW * 0x20) & !word;
+    let quote = quote.wrapping_sub(LOW) & !quote;
+    let slash = slash.wrapping_sub(LOW) & !slash;
+    (control | quote | slash) & HIGH
+}
