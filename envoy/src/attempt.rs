@@ -111,7 +111,8 @@ impl Attempt {
         };
         self.stage = Stage::Rejected;
         let dialect = host::property(DIALECT);
-        let dialect = Dialect::ALL.into_iter().find(|known| Some(known.name().as_bytes()) == dialect.as_deref());
+        let dialect =
+            Dialect::ALL.into_iter().find(|known| Some(known.name().as_bytes()) == dialect.as_deref());
         let rejection = cause.rejection(dialect);
         // Both only say more about an answer that is given anyway.
         let _ = host::set_header(Map::Request, REJECTED, rejection.code.as_bytes());
@@ -125,11 +126,14 @@ impl Attempt {
 impl Cause {
     fn rejection(&self, dialect: Option<Dialect>) -> Rejection {
         let (code, message) = match self {
-            Self::UnknownUpstream => {
-                ("unknown_upstream", "the endpoint does not say which upstream it is (`pointsman.upstream`)".into())
-            }
+            Self::UnknownUpstream => (
+                "unknown_upstream",
+                "the endpoint does not say which upstream it is (`pointsman.upstream`)".into(),
+            ),
             Self::NoPlan => ("no_plan", "the request has no plan for this upstream".into()),
-            Self::NoCredential(provider) => ("no_credential", format!("there is no key for the provider `{provider}`")),
+            Self::NoCredential(provider) => {
+                ("no_credential", format!("there is no key for the provider `{provider}`"))
+            }
             Self::Host => ("host", "the request could not be edited".into()),
         };
         Rejection::new(dialect, 503, code, &message)

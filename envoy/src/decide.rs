@@ -3,7 +3,8 @@
 use std::{mem, rc::Rc};
 
 use pointsman::{
-    Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead, Routed, edit, plan,
+    Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead, Routed, edit,
+    plan,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},

@@ -130,9 +130,7 @@ pub(crate) fn buffer(buffer: Buffer) -> Result<Vec<u8>, Refused> {
 /// Replaces the first `size` bytes of the request's body.
 pub(crate) fn replace_body(size: usize, with: &[u8]) -> Result<(), Refused> {
     // Sound: the host copies `with` during the call.
-    status(unsafe {
-        proxy_set_buffer_bytes(Buffer::RequestBody as u32, 0, size, with.as_ptr(), with.len())
-    })
+    status(unsafe { proxy_set_buffer_bytes(Buffer::RequestBody as u32, 0, size, with.as_ptr(), with.len()) })
 }
 
 /// All headers of a message.
@@ -155,13 +153,7 @@ pub(crate) fn header(map: Map, name: &str) -> Option<Vec<u8>> {
 pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refused> {
     // Sound: name and value are copied during the call.
     status(unsafe {
-        proxy_replace_header_map_value(
-            map as u32,
-            name.as_ptr(),
-            name.len(),
-            value.as_ptr(),
-            value.len(),
-        )
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     })
 }
 
@@ -259,20 +251,21 @@ impl Headers {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let count = self.number(0).unwrap_or(0);
         let values_at = count.saturating_mul(8).saturating_add(4);
-        (0..count).scan(values_at, |at, i| {
-            let lengths = i.saturating_mul(8).saturating_add(4);
-            let name_size = self.number(lengths)?;
-            let value_size = self.number(lengths.saturating_add(4))?;
-            let name_end = at.saturating_add(name_size);
-            let value_at = name_end.saturating_add(1);
-            let value_end = value_at.saturating_add(value_size);
-            let name = self.0.get(*at..name_end)?;
-            let value = self.0.get(value_at..value_end)?;
-            *at = value_end.saturating_add(1);
-            Some((name, value))
-        })
-        // Names are tokens of ASCII; anything else is not a header that anyone reads.
-        .filter_map(|(name, value)| Some((str::from_utf8(name).ok()?, value)))
+        (0..count)
+            .scan(values_at, |at, i| {
+                let lengths = i.saturating_mul(8).saturating_add(4);
+                let name_size = self.number(lengths)?;
+                let value_size = self.number(lengths.saturating_add(4))?;
+                let name_end = at.saturating_add(name_size);
+                let value_at = name_end.saturating_add(1);
+                let value_end = value_at.saturating_add(value_size);
+                let name = self.0.get(*at..name_end)?;
+                let value = self.0.get(value_at..value_end)?;
+                *at = value_end.saturating_add(1);
+                Some((name, value))
+            })
+            // Names are tokens of ASCII; anything else is not a header that anyone reads.
+            .filter_map(|(name, value)| Some((str::from_utf8(name).ok()?, value)))
     }
 
     /// The first value of a name.

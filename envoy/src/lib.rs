@@ -11,7 +11,13 @@
 //! The role is chosen by the plugin configuration: `{"role":"decide","max_body":…,"config":{…}}` or
 //! `{"role":"attempt"}`. The door holds no opinion of its own: host callback, core call, host calls.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 mod attempt;
 mod decide;
@@ -30,13 +36,10 @@ use serde_json::value::RawValue;
 
 use crate::{attempt::Attempt, decide::Decide};
 
-#[expect(unsafe_code, reason = "the macro exports `_initialize`")]
-mod entry {
-    proxy_wasm::main! {{
-        crate::host::log_panics();
-        proxy_wasm::set_root_context(|_| Box::new(crate::Root { role: crate::Role::Unset }));
-    }}
-}
+proxy_wasm::main! {{
+    host::log_panics();
+    proxy_wasm::set_root_context(|_| Box::new(Root { role: Role::Unset }));
+}}
 
 /// The request header that the route selects a cluster by.
 const CLUSTER: &str = "x-pointsman-cluster";

@@ -100,7 +100,8 @@ pub(crate) fn receipt(receipt: &Receipt) {
         return;
     }
     let usage = &receipt.metered.usage;
-    let cache_write = usage.cache_write_short.unwrap_or(0).saturating_add(usage.cache_write_long.unwrap_or(0));
+    let cache_write =
+        usage.cache_write_short.unwrap_or(0).saturating_add(usage.cache_write_long.unwrap_or(0));
     let pico = |money: Option<pointsman::PicoUsd>| money.map_or(0, pointsman::PicoUsd::pico);
     let (cost, baseline) = (pico(receipt.cost), pico(receipt.baseline));
     let known = receipt.cost.is_some() && receipt.baseline.is_some();

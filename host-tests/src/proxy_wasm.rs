@@ -48,7 +48,7 @@ pub struct Quirks {
     pub forgets_state: bool,
     /// The largest body, as the plugin configuration states it.
     pub max_body: Option<usize>,
-    /// The call of this ABI function fails with an internal error, always.
+    /// This function of the ABI fails with an internal error.
     pub failing: Option<&'static str>,
 }
 
@@ -169,6 +169,11 @@ impl Envoy {
     /// Takes a provider's key away, as an unset environment variable would.
     pub fn forget_key(&mut self, provider: &str) {
         self.keys.remove(provider);
+    }
+
+    /// From now on, this function of the ABI fails with an internal error.
+    pub fn fail(&mut self, function: &'static str) {
+        self.store.data_mut().quirks.failing = Some(function);
     }
 
     /// The filter's log lines so far.

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use live::envoy::{Envoy, Options};
+use live::{
+    envoy::{Envoy, Options},
+    folder::Folder,
+};
+use pointsman_cli::{document::Document, envoy::Files};
 use pointsman_sim::{Provider, Vendor};
 use serde_json::{Value, json};
 
@@ -31,6 +35,8 @@ pub struct Stage {
     /// The environment with the providers' keys.
     pub keys: Vec<(String, String)>,
     providers: BTreeMap<String, Provider>,
+    /// Of a stage whose files were changed by hand.
+    _folder: Option<Folder>,
 }
 
 impl Default for Script {
@@ -146,7 +152,36 @@ impl Script {
     pub async fn start(self) -> Stage {
         let (stage, options) = self.cast().await;
         let envoy = Envoy::start(&stage.document, &stage.keys, &options).unwrap_or_else(|failure| panic!("{failure}"));
-        Stage { envoy, document: stage.document, keys: stage.keys, providers: stage.providers }
+        Stage { envoy, document: stage.document, keys: stage.keys, providers: stage.providers, _folder: None }
+    }
+
+    /// The same, with files that somebody tampered with: to show that a test would see what it forbids.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_tampered(self, tamper: impl FnOnce(&mut Files)) -> Stage {
+        let (stage, options) = self.cast().await;
+        let folder = Folder::new("tampered").expect("a folder");
+        let wasm = live::filter::build().unwrap_or_else(|failure| panic!("{failure}"));
+        let bootstrap = |listen: SocketAddr, admin: SocketAddr| {
+            let mut document = stage.document.clone();
+            document["envoy"]["listen"] = json!(listen);
+            document["envoy"]["admin"] = json!(admin);
+            document["envoy"]["wasm"] = json!(wasm);
+            document["envoy"]["access_log"] = json!("off");
+            let path = folder.path().join("pointsman.json");
+            std::fs::write(&path, document.to_string()).expect("a file");
+            let document = Document::read(&path).unwrap_or_else(|error| panic!("{error}"));
+            let key = |variable: &str| {
+                stage.keys.iter().find(|(name, _)| name == variable).map(|(_, value)| value.clone())
+            };
+            let mut files = Files::new(&document, folder.path(), key).unwrap_or_else(|error| panic!("{error}"));
+            tamper(&mut files);
+            files.write(folder.path()).expect("files");
+            files.bootstrap
+        };
+        let envoy = Envoy::start_raw(bootstrap, &options).unwrap_or_else(|failure| panic!("{failure}"));
+        Stage { envoy, document: stage.document, keys: stage.keys, providers: stage.providers, _folder: Some(folder) }
     }
 
     /// Starts the providers alone and completes the document with their addresses.

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+/// Told of each chunk that is taken.
+type OnChunk = Box<dyn Fn(&[u8]) + Send + Sync>;
+
 /// Told whether the body was taken to its end.
 type OnEnd = Box<dyn FnOnce(bool) + Send + Sync>;
 
@@ -35,6 +38,7 @@ pub(crate) struct SimBody {
     /// Give the connection a chance to write each chunk by itself.
     yielded: bool,
     whole: bool,
+    on_chunk: Option<OnChunk>,
     on_end: Option<OnEnd>,
 }
 
@@ -51,6 +55,7 @@ impl SimBody {
             sleep: None,
             yielded: true,
             whole: true,
+            on_chunk: None,
             on_end: None,
         }
     }
@@ -65,8 +70,14 @@ impl SimBody {
             sleep: None,
             yielded: false,
             whole: false,
+            on_chunk: None,
             on_end: None,
         }
+    }
+
+    pub(crate) fn on_chunk(mut self, told: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.on_chunk = Some(Box::new(told));
+        self
     }
 
     pub(crate) fn on_end(mut self, told: impl FnOnce(bool) + Send + Sync + 'static) -> Self {
@@ -134,6 +145,9 @@ impl Body for SimBody {
             return Poll::Pending;
         }
         let chunk = body.chunks.pop_front();
+        if let (Some(told), Some(chunk)) = (&body.on_chunk, &chunk) {
+            told(chunk);
+        }
         // Nobody asks again once a body of known length is out.
         if body.whole && body.chunks.is_empty() && body.end == End::Good {
             body.tell(true);

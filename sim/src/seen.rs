@@ -38,6 +38,8 @@ pub struct Seen {
     pub refusal: Option<String>,
     /// What it is billed as, if it was answered.
     pub billed: Option<Billed>,
+    /// The bytes of the answer's body, as far as the connection has taken them.
+    pub sent: Vec<u8>,
     /// The whole answer was taken by the connection. False if the client went away or a fault cut it.
     pub finished: bool,
 }

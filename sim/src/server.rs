@@ -282,6 +282,7 @@ pub(crate) async fn answer(
         status: None,
         refusal: None,
         billed: None,
+        sent: Vec::new(),
         finished: false,
     });
     if !complete {
@@ -305,8 +306,11 @@ pub(crate) async fn answer(
                 seen.refusal = reply.refusal;
                 seen.billed = reply.billed;
             });
-            let told = core.clone();
-            let body = reply.body.on_end(move |finished| told.note(number, |seen| seen.finished = finished));
+            let (told, kept) = (core.clone(), core.clone());
+            let body = reply
+                .body
+                .on_chunk(move |chunk| kept.note(number, |seen| seen.sent.extend_from_slice(chunk)))
+                .on_end(move |finished| told.note(number, |seen| seen.finished = finished));
             let mut response = Response::builder().status(reply.status);
             for (name, value) in &reply.headers {
                 response = response.header(name, value);

@@ -453,3 +453,43 @@ const STARTS: [u8; 26] = {
     }
     starts
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(raw: &str) -> Features {
+        let mut features = Features::default();
+        features.add(raw.as_bytes());
+        features
+    }
+
+    #[test]
+    fn every_entry_of_the_dictionary_can_be_reached() {
+        for (entry, signal) in DICTIONARY {
+            let found = features(entry);
+            assert_eq!(found.signal(signal), 1, "{entry} is hidden by an entry before it");
+        }
+        assert!(DICTIONARY.len() < 256, "one bit and one byte each");
+    }
+
+    #[test]
+    fn stems_match_their_forms_and_short_words_only_themselves() {
+        assert_eq!(features("Optimising, OPTIMIZATION").signal(Signal::Reason), 1);
+        assert_eq!(features("hidden history").signal(Signal::Chatter), 0);
+    }
+
+    #[test]
+    fn counts_what_stands_there() {
+        let found = features(r"1. Is $\\frac{a}{b} < 10^{21}$?\n2. f(x)\n- snake_case; 证明存在无穷");
+        assert_eq!((found.items, found.questions, found.operators, found.numbers), (3, 1, 2, 4));
+        assert_eq!(found.tex, 2, "a command and a pair of dollars");
+        assert_eq!(found.code, 6 + 3, "braces; a call, an underscore, a semicolon");
+        assert_eq!(found.words, 8 + 3, "six characters are three words");
+    }
+
+    #[test]
+    fn repeated_words_count_once() {
+        assert_eq!(features(&"thread ".repeat(50)).signal(Signal::Deep), 1);
+    }
+}

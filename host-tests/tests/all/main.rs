@@ -1,0 +1,10 @@
+//! The shipped `.wasm` in wasmtime, behind an Envoy reduced to what a filter can notice of it.
+
+mod bodies;
+mod budget;
+mod failover;
+mod metering;
+mod module;
+mod refusals;
+mod routing;
+mod setup;
