@@ -1,9 +1,12 @@
-//! How fast a request body is read. `cargo bench --bench core`.
+//! How fast a request body is read. `cargo bench --bench core`
+//!
+//! `view` is the whole reading, the token estimate included; `skip` is the walk alone, `tokens` the estimate alone, and
+//! `serde_json_ignored` a bare syntax check of the same bytes, to compare with.
 
 use std::fmt;
 
 use divan::{Bencher, black_box, counter::BytesCount};
-use pointsman::wire::{Dialect, json::Cursor, request::RequestView};
+use pointsman::wire::{Dialect, json::Cursor, request::RequestView, tokens::Estimator};
 
 fn main() {
     divan::main();
@@ -45,6 +48,17 @@ fn view(bencher: Bencher<'_, '_>, case: Case) {
         .bench_local(|| RequestView::read(case.dialect, black_box(&body)).expect("a readable body"));
 }
 
+/// The estimate alone, over as many bytes of text.
+#[divan::bench(args = cases().filter(|case| case.dialect == Dialect::Chat))]
+fn tokens(bencher: Bencher<'_, '_>, case: Case) {
+    let text: Vec<u8> = case.text.bytes().cycle().take(case.kilobytes * 1024).collect();
+    bencher.counter(BytesCount::new(text.len())).bench_local(|| {
+        let mut estimator = Estimator::new(text.len() as u64);
+        estimator.text(black_box(&text));
+        estimator.tokens()
+    });
+}
+
 /// The walk alone, without looking at what is walked over.
 #[divan::bench(args = cases().filter(|case| case.kilobytes == 200))]
 fn skip(bencher: Bencher<'_, '_>, case: Case) {
@@ -52,7 +66,7 @@ fn skip(bencher: Bencher<'_, '_>, case: Case) {
     bencher.counter(BytesCount::new(body.len())).bench_local(|| Cursor::new(black_box(&body)).skip());
 }
 
-/// The floor: what a bare `serde_json` syntax check of the same body takes.
+/// What a bare `serde_json` syntax check of the same body takes.
 #[divan::bench(args = cases().filter(|case| case.kilobytes == 200))]
 fn serde_json_ignored(bencher: Bencher<'_, '_>, case: Case) {
     let body = body(case);

@@ -29,7 +29,7 @@ use crate::{
     price::PicoUsd,
     wire::{
         Dialect,
-        request::{PartKind, RequestView, Unreadable},
+        request::{PartKind, PromptTokens, RequestView, Unreadable},
     },
 };
 
@@ -130,8 +130,6 @@ pub struct Summary {
     pub reason: Reason,
     /// How hard the request is.
     pub difficulty: Option<Difficulty>,
-    /// Estimated prompt tokens; `None` where the body was not read.
-    pub prompt_tokens: Option<u64>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
 }
@@ -179,6 +177,8 @@ pub struct Examined {
     pub model: String,
     /// Messages or input items.
     pub messages: u32,
+    /// Estimated prompt tokens.
+    pub prompt_tokens: PromptTokens,
     /// What it asks of the policy.
     pub ask: Ask,
     /// Tier, target, and what stands in its way, in the order of the ladder; empty where the model is no alias.
@@ -305,7 +305,6 @@ impl Router {
                 tier: None,
                 reason,
                 difficulty: None,
-                prompt_tokens: None,
                 stream: false,
             },
             dialect,
@@ -358,12 +357,15 @@ impl Router {
         choices.filter_map(attempt).take(limits::ATTEMPTS).collect()
     }
 
-    fn ask(&self, body: &[u8], view: &RequestView, forced: Forced) -> Ask {
+    fn ask(&self, ladder: Option<&Ladder>, body: &[u8], view: &RequestView, forced: Forced) -> Ask {
+        // The estimate is the dearest part of a decision, and most requests are far too small to need it.
+        let bound = view.prompt_bound();
+        let fits = |ladder| policy::fits_everywhere(&self.config, ladder, bound, view.max_output);
+        let prompt_tokens = if ladder.is_some_and(fits) { bound } else { view.estimate(body).at_most };
         Ask {
             dialect: view.dialect,
             traits: view.traits,
-            prompt_tokens: view.prompt_tokens,
-            prompt_tokens_at_most: view.prompt_tokens_at_most,
+            prompt_tokens,
             max_output: view.max_output,
             asked: view.asked,
             difficulty: self.judge(body, view),
@@ -406,7 +408,7 @@ impl Pending {
             Ok(forced) => forced,
             Err(rejection) => return Routed::Reject(rejection),
         };
-        let ask = router.ask(body, &view, forced);
+        let ask = router.ask(Some(ladder), body, &view, forced);
         let decision = match policy::decide(config, alias, &ask) {
             Ok(decision) => decision,
             Err(none) => return Routed::Reject(no_candidate(self.dialect, alias, &none)),
@@ -429,7 +431,6 @@ impl Pending {
                 tier: ladder.tiers.get(decision.tier).map(|tier| tier.name.clone()),
                 reason: decision.reason,
                 difficulty: ask.difficulty,
-                prompt_tokens: Some(view.prompt_tokens),
                 stream: view.stream,
             },
         })
@@ -445,7 +446,7 @@ impl Pending {
         let alias = config.alias(&view.model);
         let ladder = alias.and_then(|alias| config.ladder_of(alias));
         let forced = ladder.and_then(|ladder| self.forced(config, ladder).ok()).unwrap_or_default();
-        let ask = router.ask(body, &view, forced);
+        let ask = router.ask(ladder, body, &view, forced);
         let mut obstacles = Vec::new();
         for tier in ladder.into_iter().flat_map(|ladder| &ladder.tiers) {
             for target in tier.choices.iter().filter_map(|choice| config.target_of(choice)) {
@@ -453,7 +454,8 @@ impl Pending {
                 obstacles.push((tier.name.clone(), target.name.clone(), obstacle));
             }
         }
-        Ok(Examined { model: view.model, messages: view.messages, ask, obstacles })
+        let prompt_tokens = view.estimate(body);
+        Ok(Examined { model: view.model, messages: view.messages, prompt_tokens, ask, obstacles })
     }
 
     /// The answer to a body above the bound that the door keeps.
@@ -479,7 +481,6 @@ impl Pending {
         };
         let mut forward = router.pass(self.head, provider, path, Some(self.dialect), Reason::NotRouted);
         forward.billed = self.endpoint == EndpointKind::Create;
-        forward.summary.prompt_tokens = Some(view.prompt_tokens);
         forward.summary.stream = view.stream;
         Routed::Forward(forward)
     }

@@ -14,8 +14,11 @@ pub const TOP_LEVEL_MEMBERS: usize = 256;
 /// Pieces of text remembered of one request. Later pieces are counted, not remembered.
 pub const TEXT_PIECES: usize = 4096;
 
-/// Bytes of prompt text that the token estimate and the classifier look at. The rest is counted by length.
-pub const TEXT_SAMPLE: usize = 16 * 1024;
+/// Bytes of prompt text that the token estimate looks at. The rest is counted by length.
+pub const TEXT_SAMPLE: usize = 8 * 1024;
+
+/// Bytes of prompt text that the classifier looks at: the beginning and the end of what the person said last.
+pub const JUDGED_TEXT: usize = 3 * 1024;
 
 /// Length of a model name, in bytes.
 pub const MODEL_NAME: usize = 256;

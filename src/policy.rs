@@ -27,10 +27,9 @@ pub struct Ask {
     pub dialect: Dialect,
     /// What it needs and what its history holds.
     pub traits: Traits,
-    /// Estimated prompt tokens: the likely figure.
+    /// Prompt tokens that the request does not exceed, by length or by a cautious estimate: what is held against
+    /// context windows.
     pub prompt_tokens: u64,
-    /// Estimated prompt tokens: the cautious figure, which is held against context windows.
-    pub prompt_tokens_at_most: u64,
     /// Tokens the client allows for the answer.
     pub max_output: Option<u64>,
     /// What the client asked about thinking.
@@ -342,9 +341,15 @@ pub fn obstacle(target: &Target, ask: &Ask, drop_thinking: bool) -> Option<Obsta
     if refused != Traits::NONE {
         return Some(Obstacle::Traits(refused));
     }
-    let needed = needed(target, ask.prompt_tokens_at_most, ask.max_output);
+    let needed = needed(target, ask.prompt_tokens, ask.max_output);
     let window = target.model.context;
     (needed > window).then_some(Obstacle::Context { needed, window })
+}
+
+/// Whether a prompt of this size fits every target of a ladder.
+pub fn fits_everywhere(config: &Config, ladder: &Ladder, prompt_tokens: u64, max_output: Option<u64>) -> bool {
+    let fits = |target: &Target| needed(target, prompt_tokens, max_output) <= target.model.context;
+    ladder.tiers.iter().flat_map(|tier| &tier.choices).all(|choice| config.target_of(choice).is_none_or(fits))
 }
 
 /// Tokens of the window that a request takes up: the estimate with its margin, and the answer where both share it.

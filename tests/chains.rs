@@ -48,7 +48,6 @@ fn ask() -> impl Strategy<Value = Ask> {
             dialect,
             traits,
             prompt_tokens,
-            prompt_tokens_at_most: prompt_tokens,
             max_output,
             asked: Asked::default(),
             difficulty: Some(Difficulty::new(difficulty).unwrap()),

@@ -84,7 +84,7 @@ fn request(examined: &Examined) {
     let ask = &examined.ask;
     paint::fact("model", &examined.model);
     paint::fact("messages", &examined.messages.to_string());
-    paint::fact("tokens", &format!("about {} in the prompt", ask.prompt_tokens));
+    paint::fact("tokens", &format!("about {} in the prompt", examined.prompt_tokens.likely));
     let traits = ask.traits.names();
     paint::fact("holds", &if traits.is_empty() { "text only".to_owned() } else { traits.join(", ") });
     if let Some(effort) = ask.asked.effort {
@@ -178,7 +178,7 @@ fn report(path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed)
         json!({
             "model": examined.model,
             "messages": examined.messages,
-            "prompt_tokens": examined.ask.prompt_tokens,
+            "prompt_tokens": examined.prompt_tokens.likely,
             "traits": examined.ask.traits.names(),
             "difficulty": examined.ask.difficulty.map(|difficulty| difficulty.permille()),
             "targets": examined.obstacles.iter().map(|(tier, target, obstacle)| json!({

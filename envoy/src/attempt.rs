@@ -114,9 +114,12 @@ impl Attempt {
         let dialect =
             Dialect::ALL.into_iter().find(|known| Some(known.name().as_bytes()) == dialect.as_deref());
         let rejection = cause.rejection(dialect);
-        // Both only say more about an answer that is given anyway.
+        // They only say more about an answer that is given anyway.
         let _ = host::set_header(Map::Request, REJECTED, rejection.code.as_bytes());
         let _ = host::set_property("pointsman.reason", rejection.code.as_bytes());
+        // No upstream had a part in this answer.
+        self.upstream = None;
+        let _ = host::set_property(UPSTREAM, b"");
         metrics::rejected(rejection.code);
         host::respond(rejection.status, &rejection.body);
         Action::Pause
@@ -141,7 +144,7 @@ impl Cause {
 }
 
 fn edit_head(planned: &PlannedAttempt) -> Result<(), Cause> {
-    let headers = host::headers(Map::Request);
+    let headers = host::headers(Map::Request)?;
     let key = key(&headers, planned)?;
     for (name, _) in headers.iter().filter(|(name, _)| name.starts_with(HEADER_PREFIX)) {
         host::remove_header(Map::Request, name)?;

@@ -20,6 +20,10 @@ use crate::{
 /// Headers by which a client could give orders to Envoy itself: timeouts, retries, another cluster.
 const ENVOY_PREFIX: &str = "x-envoy-";
 
+/// How often Envoy tries again; its router takes the header off. One attempt more than there are upstreams would end in
+/// Envoy's own "no healthy upstream", and the last provider's answer would be lost.
+const MAX_RETRIES: &str = "x-envoy-max-retries";
+
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 pub(crate) struct Decide {
@@ -49,7 +53,9 @@ impl Decide {
     }
 
     fn open(&mut self, end: bool) -> Action {
-        let headers = host::headers(Map::Request);
+        let Ok(headers) = host::headers(Map::Request) else {
+            return self.fail(None, "the headers could not be read");
+        };
         let pairs: Vec<(&str, &[u8])> = headers.iter().collect();
         let value = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         let head = RequestHead {
@@ -133,7 +139,7 @@ impl Decide {
     }
 
     fn answered(&mut self, forward: &Forward) -> Metering {
-        let headers = host::headers(Map::Response);
+        let headers = host::headers(Map::Response).unwrap_or_default();
         let head = ResponseHead {
             status: headers.get(":status").and_then(number).and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
             content_type: headers.get("content-type"),
@@ -182,6 +188,8 @@ fn prepare(forward: &Forward, body: Option<&[u8]>, trailers: bool) -> Result<(),
     }
     host::set_property(PLAN, &plan::write(forward.attempts(), body, trailers))?;
     host::set_header(Map::Request, CLUSTER, forward.chain().as_bytes())?;
+    let retries = forward.attempts().len().saturating_sub(1);
+    host::set_header(Map::Request, MAX_RETRIES, retries.to_string().as_bytes())?;
     let summary = forward.summary();
     if let Some(dialect) = summary.dialect {
         note(DIALECT, dialect.name());
@@ -213,6 +221,10 @@ pub(crate) fn splice(body: &[u8], splices: &[pointsman::BodySplice]) -> Result<(
 }
 
 fn log_receipt(receipt: &Receipt) {
+    // Without a target it was no upstream's answer.
+    if receipt.target.is_empty() {
+        return;
+    }
     let usage = &receipt.metered.usage;
     note("pointsman.target", &receipt.target);
     let counts = [
@@ -226,10 +238,10 @@ fn log_receipt(receipt: &Receipt) {
         }
     }
     if let Some(cost) = receipt.cost {
-        note("pointsman.cost_usd", &cost.to_string());
+        note("pointsman.cost_usd", cost.to_string().trim_start_matches('$'));
     }
     if let Some(baseline) = receipt.baseline {
-        note("pointsman.baseline_usd", &baseline.to_string());
+        note("pointsman.baseline_usd", baseline.to_string().trim_start_matches('$'));
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Metric {
 }
 
 /// All headers of a message as the host handed them over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Headers(Vec<u8>);
 
 #[link(wasm_import_module = "env")]
@@ -134,10 +134,9 @@ pub(crate) fn replace_body(size: usize, with: &[u8]) -> Result<(), Refused> {
 }
 
 /// All headers of a message.
-pub(crate) fn headers(map: Map) -> Headers {
+pub(crate) fn headers(map: Map) -> Result<Headers, Refused> {
     // Sound: see `returned`.
-    let pairs = returned(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) });
-    Headers(pairs.unwrap_or_default())
+    returned(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) }).map(Headers)
 }
 
 /// The value of one header.

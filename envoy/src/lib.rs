@@ -36,10 +36,13 @@ use serde_json::value::RawValue;
 
 use crate::{attempt::Attempt, decide::Decide};
 
-proxy_wasm::main! {{
-    host::log_panics();
-    proxy_wasm::set_root_context(|_| Box::new(Root { role: Role::Unset }));
-}}
+/// The exported `_initialize`; in a module of its own because the macro writes no documentation.
+mod entry {
+    proxy_wasm::main! {{
+        crate::host::log_panics();
+        proxy_wasm::set_root_context(|_| Box::new(crate::Root { role: crate::Role::Unset }));
+    }}
+}
 
 /// The request header that the route selects a cluster by.
 const CLUSTER: &str = "x-pointsman-cluster";
@@ -76,27 +79,36 @@ struct Deciding {
     max_body: usize,
 }
 
+/// The plugin configuration. Not an enum with a tag: serde holds such a one in values of its own, and the document is to
+/// stay the text it is.
 #[derive(Deserialize)]
-#[serde(tag = "role", rename_all = "lowercase", deny_unknown_fields)]
-enum Plugin<'a> {
-    Decide {
-        max_body: Option<usize>,
-        #[serde(borrow)]
-        config: &'a RawValue,
-    },
-    Attempt {},
+#[serde(deny_unknown_fields)]
+struct Plugin<'a> {
+    role: PluginRole,
+    max_body: Option<usize>,
+    #[serde(borrow)]
+    config: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PluginRole {
+    Decide,
+    Attempt,
 }
 
 impl Role {
     fn of(configuration: &[u8]) -> Result<Self, String> {
-        let plugin = serde_json::from_slice(configuration)
+        let plugin: Plugin<'_> = serde_json::from_slice(configuration)
             .map_err(|error| format!("the plugin configuration is not usable: {error}"))?;
-        match plugin {
-            Plugin::Attempt {} => Ok(Self::Attempt),
-            Plugin::Decide { max_body, config } => {
+        match (plugin.role, plugin.config) {
+            (PluginRole::Attempt, None) => Ok(Self::Attempt),
+            (PluginRole::Attempt, Some(_)) => Err("the role `attempt` takes no `config`".to_owned()),
+            (PluginRole::Decide, None) => Err("the role `decide` needs a `config`".to_owned()),
+            (PluginRole::Decide, Some(config)) => {
                 let config = Config::from_json(config.get().as_bytes())
                     .map_err(|error| format!("the configuration is not usable: {error}"))?;
-                let max_body = max_body.unwrap_or(limits::REQUEST_BODY).min(limits::REQUEST_BODY);
+                let max_body = plugin.max_body.unwrap_or(limits::REQUEST_BODY).min(limits::REQUEST_BODY);
                 Ok(Self::Decide(Rc::new(Deciding { router: Router::new(config), max_body })))
             }
         }

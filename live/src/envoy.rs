@@ -116,6 +116,10 @@ impl Envoy {
             if live && std::net::TcpStream::connect(self.listen).is_ok() {
                 return Ok(());
             }
+            // Envoy waits for ever for a filter that it has refused.
+            if self.log().contains("config update rejected") {
+                return Err(Failure::new(format!("Envoy refuses its configuration:\n{}", self.log_tail())));
+            }
             if start.elapsed() > READY {
                 return Err(Failure::new(format!(
                     "Envoy is not ready after {READY:?}:\n{}",
@@ -323,8 +327,26 @@ fn admin_request(admin: SocketAddr, method: &str, path: &str) -> Result<String, 
 
     let mut stream = std::net::TcpStream::connect_timeout(&admin, Duration::from_secs(2))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nhost: admin\r\ncontent-length: 0\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    // Envoy refuses HTTP/1.0, and answers 1.1 in chunks.
+    let request = "host: admin\r\nconnection: close\r\ncontent-length: 0";
+    write!(stream, "{method} {path} HTTP/1.1\r\n{request}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(String::new()) };
+    let (head, body) = answer.split_at(end + 4);
+    let chunked = String::from_utf8_lossy(head).to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if chunked { unchunk(body) } else { body.to_vec() };
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// The body that chunks make up.
+fn unchunk(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(line) = rest.windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&rest[..line]).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+        let Some(chunk) = size.filter(|size| *size > 0).and_then(|size| rest.get(line + 2..line + 2 + size)) else { break };
+        body.extend_from_slice(chunk);
+        rest = rest.get(line + 4 + chunk.len()..).unwrap_or_default();
+    }
+    body
 }

@@ -18,13 +18,21 @@ pub fn build() -> Result<PathBuf, Failure> {
     if let Some(ready) = std::env::var_os("POINTSMAN_WASM") {
         return Ok(PathBuf::from(ready));
     }
+    package("pointsman-envoy")
+}
+
+/// Builds another filter of this workspace in the same way.
+///
+/// # Errors
+/// As [`build`].
+pub fn package(name: &str) -> Result<PathBuf, Failure> {
     add_target()?;
     // Not the workspace's own folder: an outer cargo may hold its lock.
     let folder = tools::root().join("target/edge");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(tools::root())
-        .args(["build", "--quiet", "--locked", "--package", "pointsman-envoy", "--profile", "edge"])
+        .args(["build", "--quiet", "--locked", "--package", name, "--profile", "edge"])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&folder);
     for (name, _) in std::env::vars_os() {
@@ -35,7 +43,8 @@ pub fn build() -> Result<PathBuf, Failure> {
         }
     }
     tools::run(&mut cargo)?;
-    Ok(folder.join(TARGET).join("edge/pointsman_envoy.wasm"))
+    let file = format!("{}.wasm", name.replace('-', "_"));
+    Ok(folder.join(TARGET).join("edge").join(file))
 }
 
 /// Settings of an outer cargo that must not leak into this build.

@@ -164,7 +164,8 @@ impl Ask {
 
     /// Seeds everything that is made up for the answer.
     pub(crate) fn seed(&self) -> u64 {
-        let hash = self.prompt.iter().fold(Hash::new().with(&self.served), |hash, part| hash.number(part.hash));
+        let hash =
+            self.prompt.iter().fold(Hash::new().with(&self.served), |hash, part| hash.number(part.hash));
         hash.with(self.effort.name()).number(u64::from(self.thinks)).value()
     }
 }
@@ -175,7 +176,9 @@ pub(crate) fn text_tokens(value: &Json) -> u64 {
         Json::String(text) => tokens(text),
         Json::Array(items) => items.iter().map(text_tokens).sum(),
         Json::Object(_) => match value.text("type") {
-            "image" | "image_url" | "input_image" | "document" | "file" | "input_file" | "video_url" => PICTURE_TOKENS,
+            "image" | "image_url" | "input_image" | "document" | "file" | "input_file" | "video_url" => {
+                PICTURE_TOKENS
+            }
             "text" | "input_text" | "output_text" => tokens(value.text("text")),
             "thinking" => tokens(value.text("thinking")),
             "redacted_thinking" => tokens(value.text("data")),
@@ -231,9 +234,10 @@ pub(crate) fn mark_of(value: &Json) -> Option<Ttl> {
     let own = value.get("cache_control").or_else(|| value.get("prompt_cache_breakpoint"));
     let part = || {
         let parts = value.get("content").and_then(Json::as_array)?;
-        parts.iter().rev().find_map(|part| {
-            part.get("cache_control").or_else(|| part.get("prompt_cache_breakpoint"))
-        })
+        parts
+            .iter()
+            .rev()
+            .find_map(|part| part.get("cache_control").or_else(|| part.get("prompt_cache_breakpoint")))
     };
     let mark = own.or_else(part)?;
     Some(if matches!(mark.text("ttl"), "1h" | "12h") { Ttl::Long } else { Ttl::Short })

@@ -85,13 +85,9 @@ fn render(vendor: Vendor, dialect: Dialect) -> (Bytes, Bytes) {
         Dialect::Messages => answer::messages::whole(&ask, &answer, 0),
         Dialect::Responses => answer::responses::whole(&ask, &answer, 0),
     };
-    // The number of pieces is not exact, since a text is cut into equal ones; take the first that fits.
-    let fixed = frames(1).len() - 1;
-    let wanted = BENCH_EVENTS - fixed;
-    let stream = (wanted..wanted + 40)
-        .map(frames)
-        .find(|frames| frames.len() >= BENCH_EVENTS)
-        .unwrap_or_else(|| frames(wanted));
+    // All events but the text's stay; comments are none.
+    let fixed = frames(1).iter().filter(|frame| !frame.text.starts_with(':')).count() - 1;
+    let stream = frames(BENCH_EVENTS - fixed);
     let text: String = stream.into_iter().map(|frame| frame.text).collect();
     (Bytes::from(whole.compact()), Bytes::from(text))
 }

@@ -176,7 +176,12 @@ impl Cache {
             self.keep(*hash, Duration::from_secs(600), now);
         }
         let written = if bills_writes { total - read } else { 0 };
-        Billed { fresh: total - read - written, cache_read: read, cache_write_short: written, ..Billed::default() }
+        Billed {
+            fresh: total - read - written,
+            cache_read: read,
+            cache_write_short: written,
+            ..Billed::default()
+        }
     }
 
     fn alive(&self, hash: u64, now: Instant) -> bool {
@@ -200,7 +205,9 @@ fn way(ask: &Ask) -> Way {
         (Vendor::Anthropic, Dialect::Messages, _) | (Vendor::OpenRouter, _, Family::Claude) => Way::Marked,
         (Vendor::Anthropic, _, _) => Way::Never,
         (Vendor::MiniMax, Dialect::Messages, _) if marks => Way::Marked,
-        (Vendor::OpenAi | Vendor::OpenRouter, _, Family::Gpt) if ask.model.has(Quirk::CacheOptions) => Way::Breakpoints,
+        (Vendor::OpenAi | Vendor::OpenRouter, _, Family::Gpt) if ask.model.has(Quirk::CacheOptions) => {
+            Way::Breakpoints
+        }
         (Vendor::OpenAi, _, _) => Way::Automatic { unit: 128, bills_writes: false },
         (Vendor::Moonshot, _, _) => {
             Way::Automatic { unit: ask.model.cache_min, bills_writes: ask.model.has(Quirk::CacheOptions) }

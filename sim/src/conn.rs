@@ -34,11 +34,17 @@ pub(crate) struct Running {
 
 impl Running {
     /// Ends the listener and all connections, with a reset: a stopped process says no goodbye.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         self.reset_all.store(true, Ordering::SeqCst);
         self.accept.abort();
         // Cancelled, as asked.
-        let _ = self.accept.await;
+        let _ = (&mut self.accept).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.accept.abort();
     }
 }
 
@@ -99,7 +105,11 @@ where
     let service = service_fn(move |request| answer(core.clone(), link.clone(), request));
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
-    builder.http2().timer(TokioTimer::new()).initial_stream_window_size(1 << 20).initial_connection_window_size(1 << 22);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(1 << 22);
     // An error here is the client's going away or a fault that was asked for.
     let _ = builder.serve_connection(io, service).await;
 }

@@ -28,7 +28,7 @@ const ANTHROPIC_BODY: usize = 32 << 20;
 
 /// What becomes of a request.
 pub(crate) enum Outcome {
-    Reply(Reply),
+    Reply(Box<Reply>),
     Reset,
     Hang,
 }
@@ -104,14 +104,14 @@ impl Place<'_> {
                 self.refuse_with(Refusal::typical(vendor, *status), headers.clone())
             }
             Fault::InsufficientQuota429 => self.refuse(Refusal::quota(vendor)),
-            Fault::Raw { status, content_type, body } => Outcome::Reply(Reply {
+            Fault::Raw { status, content_type, body } => Outcome::Reply(Box::new(Reply {
                 status: *status,
                 headers: vec![("content-type".to_owned(), content_type.clone())],
                 body: SimBody::whole(body.clone()),
                 wait: Duration::ZERO,
                 refusal: None,
                 billed: None,
-            }),
+            })),
             Fault::Reset => Outcome::Reset,
             Fault::Hang => Outcome::Hang,
             Fault::EmptyBody200 => self.whole(String::new(), None),
@@ -124,7 +124,13 @@ impl Place<'_> {
         Some(outcome)
     }
 
-    fn answer(&self, head: &Parts, body: &[u8], endpoint: Endpoint, fault: &Fault) -> Result<Outcome, Refusal> {
+    fn answer(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        endpoint: Endpoint,
+        fault: &Fault,
+    ) -> Result<Outcome, Refusal> {
         let body = self.decode(head, body)?;
         let (model, served) = self.model(&body)?;
         let mut ask = self.read(head, &body, model, &served, endpoint)?;
@@ -162,7 +168,9 @@ impl Place<'_> {
         let mut plain = Vec::new();
         let unpacked = match encoding {
             None | Some("identity") => None,
-            Some("gzip") if self.vendor() == Vendor::OpenAi => Some(GzDecoder::new(body).read_to_end(&mut plain).is_ok()),
+            Some("gzip") if self.vendor() == Vendor::OpenAi => {
+                Some(GzDecoder::new(body).read_to_end(&mut plain).is_ok())
+            }
             Some("zstd") if self.vendor() == Vendor::OpenAi => Some(
                 ruzstd::decoding::StreamingDecoder::new(body)
                     .is_ok_and(|mut decoder| decoder.read_to_end(&mut plain).is_ok()),
@@ -184,7 +192,11 @@ impl Place<'_> {
                 _ => format!("The request body is not valid JSON: {error}"),
             })
         })?;
-        if json.is_object() { Ok(json) } else { Err(Refusal::invalid("The request body must be a JSON object.")) }
+        if json.is_object() {
+            Ok(json)
+        } else {
+            Err(Refusal::invalid("The request body must be a JSON object."))
+        }
     }
 
     /// The model and the name it answers under.
@@ -209,7 +221,9 @@ impl Place<'_> {
         }
         let (status, message) = match vendor {
             Vendor::Anthropic => (404, format!("model: {name}")),
-            Vendor::OpenAi => (404, format!("The model `{name}` does not exist or you do not have access to it.")),
+            Vendor::OpenAi => {
+                (404, format!("The model `{name}` does not exist or you do not have access to it."))
+            }
             Vendor::MiniMax => (400, format!("invalid params, unknown model '{name}' (2013)")),
             Vendor::DeepSeek => (400, "Model Not Exist".to_owned()),
             Vendor::Moonshot => (404, format!("Not found the model {name} or Permission denied")),
@@ -238,13 +252,16 @@ impl Place<'_> {
                     let account = read::messages::Account {
                         id: self.account(),
                         prefix_bound: self.core.options.thinking_bound,
+                        drops_bound: strict::drops_bound(body, &head.headers),
                         counting: endpoint == Endpoint::CountTokens,
                     };
                     read::messages::read(vendor, model, served, body, account)
                 }
-                Dialect::Responses => read::responses::read(vendor, model, served, body, self.account(), &|id| {
-                    lock(&self.core.kept).get(id).cloned()
-                }),
+                Dialect::Responses => {
+                    read::responses::read(vendor, model, served, body, self.account(), &|id| {
+                        lock(&self.core.kept).get(id).cloned()
+                    })
+                }
             }
         };
         read().map_err(|refusal| self.dress(refusal))
@@ -272,7 +289,9 @@ impl Place<'_> {
         let half = text.len() / 2;
         let bytes = Bytes::from(text);
         let body = match fault {
-            Fault::HangAfterHeaders => SimBody::pieces(Vec::new(), Duration::ZERO, Duration::ZERO, End::Never),
+            Fault::HangAfterHeaders => {
+                SimBody::pieces(Vec::new(), Duration::ZERO, Duration::ZERO, End::Never)
+            }
             Fault::CutStream { .. } => {
                 SimBody::pieces(vec![bytes.slice(..half)], Duration::ZERO, Duration::from_millis(1), End::Cut)
             }
@@ -320,7 +339,10 @@ impl Place<'_> {
             (Fault::Compressed, _) => vec![gzip(&join(&frames))],
             (_, Some(size)) => {
                 let bytes = Bytes::from(join(&frames));
-                (0..bytes.len()).step_by(size.max(1)).map(|at| bytes.slice(at..(at + size).min(bytes.len()))).collect()
+                (0..bytes.len())
+                    .step_by(size.max(1))
+                    .map(|at| bytes.slice(at..(at + size).min(bytes.len())))
+                    .collect()
             }
             _ => frames.into_iter().map(|frame| Bytes::from(frame.text)).collect(),
         };
@@ -340,7 +362,8 @@ impl Place<'_> {
     }
 
     fn breakdown(&self) -> Refusal {
-        let status = if self.vendor() == Vendor::Anthropic || self.dialect == Dialect::Messages { 529 } else { 500 };
+        let status =
+            if self.vendor() == Vendor::Anthropic || self.dialect == Dialect::Messages { 529 } else { 500 };
         Refusal::typical(self.vendor(), status)
     }
 
@@ -352,14 +375,14 @@ impl Place<'_> {
         let body = refusal.body(self.vendor(), self.dialect, self.id).compact();
         let mut headers = self.headers("application/json");
         headers.extend(more);
-        Outcome::Reply(Reply {
+        Outcome::Reply(Box::new(Reply {
             status: refusal.status,
             headers,
             body: SimBody::whole(body),
             wait: Duration::ZERO,
             refusal: Some(refusal.message),
             billed: None,
-        })
+        }))
     }
 
     fn whole(&self, text: String, billed: Option<Billed>) -> Outcome {
@@ -372,7 +395,7 @@ impl Place<'_> {
             headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
         }
         let wait = if let Fault::SlowHead(wait) = fault { *wait } else { Duration::ZERO };
-        Outcome::Reply(Reply { status: 200, headers, body, wait, refusal: None, billed })
+        Outcome::Reply(Box::new(Reply { status: 200, headers, body, wait, refusal: None, billed }))
     }
 
     fn headers(&self, kind: &str) -> Vec<(String, String)> {

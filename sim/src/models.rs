@@ -164,9 +164,9 @@ fn is_snapshot(vendor: Vendor, rest: &str) -> bool {
 
 use Effort::{High, Low, Max, Medium, Minimal, None as Off, Xhigh};
 use Quirk::{
-    AccountBound, Adaptive, Budget, CacheOptions, Disable, DisableUpToHigh, FixedSampling, Images, M2, MidSystem,
-    NoForcedTool, NoPrefill, NoSampling, NoToolsWhileReasoning, Omitted, PrefixBound, ReasoningBack, ResponsesOnly,
-    Schema, Thinks,
+    AccountBound, Adaptive, Budget, CacheOptions, Disable, DisableUpToHigh, FixedSampling, Images, M2,
+    MidSystem, NoForcedTool, NoPrefill, NoSampling, NoToolsWhileReasoning, Omitted, PrefixBound,
+    ReasoningBack, ResponsesOnly, Schema, Thinks,
 };
 
 const UP_TO_HIGH: &[Effort] = &[Low, Medium, High];
@@ -258,19 +258,28 @@ const C45: &[Quirk] = &[Images, Schema, Budget, Disable];
 const C46: &[Quirk] = &[Images, Schema, Adaptive, Budget, Disable, NoPrefill];
 const C47: &[Quirk] = &[Images, Schema, Adaptive, Disable, NoPrefill, NoSampling, Omitted];
 const C48: &[Quirk] = &[Images, Schema, Adaptive, Disable, NoPrefill, NoSampling, Omitted, MidSystem];
-const SONNET5: &[Quirk] = &[Images, Schema, Adaptive, Disable, NoPrefill, NoSampling, Omitted, MidSystem, Thinks];
+const SONNET5: &[Quirk] =
+    &[Images, Schema, Adaptive, Disable, NoPrefill, NoSampling, Omitted, MidSystem, Thinks];
 const OPUS5: &[Quirk] =
     &[Images, Schema, Adaptive, Disable, DisableUpToHigh, NoPrefill, NoSampling, Omitted, MidSystem, Thinks];
 const FABLE5: &[Quirk] = &[Images, Schema, Adaptive, NoPrefill, NoSampling, Omitted, MidSystem, Thinks];
-const C55: &[Quirk] = &[
-    Images, Schema, Adaptive, NoPrefill, NoSampling, NoForcedTool, Omitted, MidSystem, Thinks, PrefixBound,
-];
+const C55: &[Quirk] =
+    &[Images, Schema, Adaptive, NoPrefill, NoSampling, NoForcedTool, Omitted, MidSystem, Thinks, PrefixBound];
 const SONNET55: &[Quirk] = &[
-    Images, Schema, Adaptive, NoPrefill, NoSampling, NoForcedTool, Omitted, MidSystem, Thinks, PrefixBound, AccountBound,
+    Images,
+    Schema,
+    Adaptive,
+    NoPrefill,
+    NoSampling,
+    NoForcedTool,
+    Omitted,
+    MidSystem,
+    Thinks,
+    PrefixBound,
+    AccountBound,
 ];
-const HAIKU55: &[Quirk] = &[
-    Images, Schema, Adaptive, NoPrefill, NoSampling, Omitted, MidSystem, Thinks, PrefixBound, AccountBound,
-];
+const HAIKU55: &[Quirk] =
+    &[Images, Schema, Adaptive, NoPrefill, NoSampling, Omitted, MidSystem, Thinks, PrefixBound, AccountBound];
 
 const GPT: &[Quirk] = &[Images, Schema];
 const GPT_PRO: &[Quirk] = &[Images, Schema, ResponsesOnly];
@@ -324,7 +333,14 @@ static MODELS: &[Model] = &[
     other(MINIMAX, "MiniMax-M2.5", (204_800, 131_072), 512, (&[], Medium), &[M2, Thinks]),
     other(MINIMAX, "MiniMax-M2.5-highspeed", (204_800, 131_072), 512, (&[], Medium), &[M2, Thinks]),
     other(MINIMAX, "MiniMax-M2.7", (204_800, 131_072), 512, (&[], Medium), &[M2, Thinks]),
-    other(MINIMAX, "MiniMax-M3", (M, 128_000), 512, (&[], Medium), &[Images, Schema, Adaptive, Disable, Thinks]),
+    other(
+        MINIMAX,
+        "MiniMax-M3",
+        (M, 128_000),
+        512,
+        (&[], Medium),
+        &[Images, Schema, Adaptive, Disable, Thinks],
+    ),
     other(
         MINIMAX,
         "MiniMax-M3.1-Flash",
@@ -341,7 +357,14 @@ static MODELS: &[Model] = &[
         (LOW_HIGH_MAX, High),
         &[Images, Disable, Thinks, ReasoningBack],
     ),
-    other(DEEPSEEK, "deepseek-v4-pro", (M, 393_216), 64, (LOW_HIGH_MAX, High), &[Disable, Thinks, ReasoningBack]),
+    other(
+        DEEPSEEK,
+        "deepseek-v4-pro",
+        (M, 393_216),
+        64,
+        (LOW_HIGH_MAX, High),
+        &[Disable, Thinks, ReasoningBack],
+    ),
     other(
         MOONSHOT,
         "kimi-k2.5",
@@ -389,7 +412,14 @@ static MODELS: &[Model] = &[
     other(ZAI, "glm-5.1", (200_000, 128_000), 128, (&[], High), &[Disable, Thinks]),
     other(ZAI, "glm-5.2", (M, 128_000), 128, (NONE_TO_MAX, Max), &[Disable, Thinks]),
     other(ZAI, "glm-5.3", (M, 128_000), 128, (NONE_TO_MAX, Max), &[Schema, Disable, Thinks]),
-    other(ZAI, "glm-5.3-flash", (1_048_576, 128_000), 128, (NONE_TO_MAX, Max), &[Images, Schema, Disable, Thinks]),
+    other(
+        ZAI,
+        "glm-5.3-flash",
+        (1_048_576, 128_000),
+        128,
+        (NONE_TO_MAX, Max),
+        &[Images, Schema, Disable, Thinks],
+    ),
     routed(Family::Claude, "anthropic/claude-opus-4.6", M, 4096, &[Images, Schema, NoPrefill]),
     routed(Family::Claude, "anthropic/claude-opus-5.5", M, 512, &[Images, Schema, NoPrefill, Thinks]),
     routed(Family::Claude, "anthropic/claude-sonnet-5.5", M, 512, &[Images, Schema, NoPrefill, Thinks]),

@@ -184,7 +184,7 @@ impl Refusal {
             let kind = if self.kind == Kind::Auth { "authentication_error" } else { self.openai_type() };
             (kind, Some(self.code.as_deref().unwrap_or("invalid_request_error")))
         } else {
-            (self.openai_type(), self.code.as_deref().or(self.openai_code()))
+            (self.openai_type(), self.code.as_deref().or_else(|| self.openai_code()))
         };
         obj! {"error": obj! {"message": &self.message, "type": kind, "param": self.param.as_deref(), "code": code}}
     }
@@ -213,9 +213,13 @@ impl Refusal {
 
     const fn openai_type(&self) -> &'static str {
         match self.kind {
-            Kind::Invalid | Kind::Auth | Kind::Model | Kind::Path | Kind::Method | Kind::TooLarge | Kind::Leak => {
-                "invalid_request_error"
-            }
+            Kind::Invalid
+            | Kind::Auth
+            | Kind::Model
+            | Kind::Path
+            | Kind::Method
+            | Kind::TooLarge
+            | Kind::Leak => "invalid_request_error",
             Kind::Billing => "billing_error",
             Kind::Permission => "permission_error",
             Kind::RateLimit => "requests",

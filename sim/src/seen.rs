@@ -40,6 +40,8 @@ pub struct Seen {
     pub billed: Option<Billed>,
     /// The bytes of the answer's body, as far as the connection has taken them.
     pub sent: Vec<u8>,
+    /// The answer is over, whole or not.
+    pub ended: bool,
     /// The whole answer was taken by the connection. False if the client went away or a fault cut it.
     pub finished: bool,
 }

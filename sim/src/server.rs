@@ -176,6 +176,15 @@ impl Provider {
         lock(&self.core.seen).clear();
     }
 
+    /// Hands out, and forgets, the requests whose answers have ended one way or the other.
+    pub fn take_answered(&self) -> Vec<Seen> {
+        let mut seen = lock(&self.core.seen);
+        let (done, open) =
+            std::mem::take(&mut *seen).into_iter().partition(|seen: &Seen| seen.ended || !seen.complete);
+        *seen = open;
+        done
+    }
+
     /// Forgets the prompt cache, as after a long silence.
     pub fn forget_cache(&self) {
         lock(&self.core.cache).clear();
@@ -271,10 +280,19 @@ pub(crate) async fn answer(
         number,
         method: head.method.to_string(),
         path,
-        headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect(),
         body: bytes.clone(),
         version: head.version,
-        authority: head.uri.authority().map(ToString::to_string).or(host.map(str::to_owned)).unwrap_or_default(),
+        authority: head
+            .uri
+            .authority()
+            .map(ToString::to_string)
+            .or_else(|| host.map(str::to_owned))
+            .unwrap_or_default(),
         sni: link.sni.clone(),
         connection: link.number,
         at: Instant::now(),
@@ -283,6 +301,7 @@ pub(crate) async fn answer(
         refusal: None,
         billed: None,
         sent: Vec::new(),
+        ended: false,
         finished: false,
     });
     if !complete {
@@ -297,6 +316,7 @@ pub(crate) async fn answer(
             Err(io::ErrorKind::ConnectionReset.into())
         }
         Outcome::Reply(reply) => {
+            let reply = *reply;
             let wait = core.options.speed.head + reply.wait;
             if wait > Duration::ZERO {
                 tokio::time::sleep(wait).await;
@@ -310,7 +330,9 @@ pub(crate) async fn answer(
             let body = reply
                 .body
                 .on_chunk(move |chunk| kept.note(number, |seen| seen.sent.extend_from_slice(chunk)))
-                .on_end(move |finished| told.note(number, |seen| seen.finished = finished));
+                .on_end(move |finished| {
+                    told.note(number, |seen| (seen.ended, seen.finished) = (true, finished))
+                });
             let mut response = Response::builder().status(reply.status);
             for (name, value) in &reply.headers {
                 response = response.header(name, value);

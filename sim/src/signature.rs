@@ -45,14 +45,21 @@ pub(crate) fn claude(claim: Claim, text: &str) -> String {
 /// Judges a thinking block shown to a Claude model.
 ///
 /// `strict_prefix`, `strict_account`: whether the model ties its blocks to those.
-pub(crate) fn judge(signature: &str, text: &str, now: Claim, strict_prefix: bool, strict_account: bool) -> Verdict {
+pub(crate) fn judge(
+    signature: &str,
+    text: &str,
+    now: Claim,
+    strict_prefix: bool,
+    strict_account: bool,
+) -> Verdict {
     let Ok(bytes) = STANDARD.decode(signature) else { return Verdict::Invalid };
     let Some(rest) = bytes.strip_prefix(&CLAUDE) else { return Verdict::Invalid };
     let number = |position: usize| {
         let slice = rest.get(position * 8..position * 8 + 8)?;
         slice.try_into().ok().map(u64::from_le_bytes)
     };
-    let (Some(model), Some(account), Some(binding), Some(mac)) = (number(0), number(1), number(2), number(3)) else {
+    let (Some(model), Some(account), Some(binding), Some(mac)) = (number(0), number(1), number(2), number(3))
+    else {
         return Verdict::Invalid;
     };
     if mac != claude_mac(Claim { model, account, binding }, text) {
@@ -95,7 +102,13 @@ pub(crate) fn openai_reads(content: &str, account: u64) -> bool {
 }
 
 fn claude_mac(claim: Claim, text: &str) -> u64 {
-    Hash::new().with("claude").with(text).number(claim.model).number(claim.account).number(claim.binding).value()
+    Hash::new()
+        .with("claude")
+        .with(text)
+        .number(claim.model)
+        .number(claim.account)
+        .number(claim.binding)
+        .value()
 }
 
 fn openai_mac(account: u64, seed: u64) -> u64 {

@@ -147,7 +147,8 @@ impl Vendor {
 
     /// What `method path` asks for. The query is ignored, as the real ones do with `?beta=true`.
     pub(crate) fn route(self, base: &str, method: &Method, path: &str) -> Result<Endpoint, Refusal> {
-        let endpoint = self.paths(base).into_iter().find(|(known, _)| known == path).map(|(_, endpoint)| endpoint);
+        let endpoint =
+            self.paths(base).into_iter().find(|(known, _)| known == path).map(|(_, endpoint)| endpoint);
         let wanted = match endpoint {
             Some(Endpoint::Models) => Method::GET,
             _ => Method::POST,
@@ -215,7 +216,9 @@ impl Vendor {
             (Self::OpenAi, false) => {
                 "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys."
             }
-            (Self::MiniMax, _) => "login fail: Please carry the API secret key in the 'Authorization' field (1004)",
+            (Self::MiniMax, _) => {
+                "login fail: Please carry the API secret key in the 'Authorization' field (1004)"
+            }
             (Self::DeepSeek, true) => "Authentication Fails (auth header format should be Bearer sk-...)",
             (Self::DeepSeek, false) => "Authentication Fails, Your api key is invalid",
             (Self::Moonshot, _) => "Invalid Authentication",
@@ -262,7 +265,9 @@ impl Vendor {
                 ("x-ratelimit-remaining-tokens", text("1999000")),
                 ("x-ratelimit-reset-tokens", text("30ms")),
             ],
-            Self::MiniMax if dialect == Dialect::Messages => vec![("request-id", text(id)), ("trace-id", text(id))],
+            Self::MiniMax if dialect == Dialect::Messages => {
+                vec![("request-id", text(id)), ("trace-id", text(id))]
+            }
             Self::MiniMax => vec![("trace-id", text(id))],
             Self::DeepSeek => vec![("x-ds-trace-id", text(id))],
             Self::Moonshot => vec![("msh-request-id", text(id)), ("msh-trace-mode", text("on"))],
@@ -293,6 +298,10 @@ impl Vendor {
             .iter()
             .map(|id| obj! {"id": *id, "object": "model", "created": crate::answer::EPOCH, "owned_by": self.name()})
             .collect();
-        if data.is_empty() { obj! {"object": "list", "data": arr![]} } else { obj! {"object": "list", "data": data} }
+        if data.is_empty() {
+            obj! {"object": "list", "data": arr![]}
+        } else {
+            obj! {"object": "list", "data": data}
+        }
     }
 }

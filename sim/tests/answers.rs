@@ -64,7 +64,10 @@ fn chat_usage(usage: &Value) -> Option<Billed> {
         let details = &usage["prompt_tokens_details"];
         let cached = number(&details["cached_tokens"]).max(number(&usage["cached_tokens"]));
         let written = number(&details["cache_write_tokens"]);
-        assert_eq!(usage["total_tokens"], number(&usage["prompt_tokens"]) + number(&usage["completion_tokens"]));
+        assert_eq!(
+            usage["total_tokens"],
+            number(&usage["prompt_tokens"]) + number(&usage["completion_tokens"])
+        );
         Billed {
             fresh: number(&usage["prompt_tokens"]) - cached - written,
             cache_read: cached,
@@ -124,7 +127,10 @@ fn whole(reply: &Reply) -> Said {
             .to_owned();
         for call in message["tool_calls"].as_array().unwrap_or(&Vec::new()) {
             let inner = &call["function"];
-            said.calls.push((inner["name"].as_str().unwrap().into(), arguments(inner["arguments"].as_str().unwrap())));
+            said.calls.push((
+                inner["name"].as_str().unwrap().into(),
+                arguments(inner["arguments"].as_str().unwrap()),
+            ));
         }
         said.stop = json["choices"][0]["finish_reason"].as_str().unwrap().to_owned();
         said.usage = chat_usage(&json["usage"]);
@@ -147,7 +153,9 @@ fn whole(reply: &Reply) -> Said {
             match block["type"].as_str().unwrap() {
                 "text" => said.text.push_str(block["text"].as_str().unwrap()),
                 "thinking" => said.thinking.push_str(block["thinking"].as_str().unwrap()),
-                "tool_use" => said.calls.push((block["name"].as_str().unwrap().into(), block["input"].clone())),
+                "tool_use" => {
+                    said.calls.push((block["name"].as_str().unwrap().into(), block["input"].clone()))
+                }
                 other => panic!("{other}"),
             }
         }
@@ -222,7 +230,7 @@ fn streamed_responses(reply: &Reply) -> Said {
             _ => assert!(end.is_null(), "nothing after the end"),
         }
     }
-    assert_eq!(end["output"].as_array().unwrap().iter().filter(|item| item["type"] == "message").count() <= 1, true);
+    assert!(end["output"].as_array().unwrap().iter().filter(|item| item["type"] == "message").count() <= 1);
     said.stop = end["status"].as_str().unwrap().to_owned();
     said.usage = responses_usage(&end["usage"]);
     said.calls = names.into_iter().zip(calls).map(|(name, text)| (name, arguments(&text))).collect();
@@ -337,7 +345,8 @@ async fn usage_is_the_tokens_of_the_text() {
 async fn openai_streams_usage_and_obfuscation_as_asked() {
     let provider = start(Vendor::OpenAi).await;
     let path = "/v1/chat/completions";
-    let mut body = json!({"model": "gpt-4.1", "stream": true, "messages": [{"role": "user", "content": "Hello"}]});
+    let mut body =
+        json!({"model": "gpt-4.1", "stream": true, "messages": [{"role": "user", "content": "Hello"}]});
     let reply = post(&provider, path, &body).await;
     assert!(!reply.text().contains("usage") && reply.text().contains("\"obfuscation\":"));
     body["stream_options"] = json!({"include_usage": true, "include_obfuscation": false});
@@ -416,9 +425,7 @@ async fn more_effort_is_more_thinking() {
             "messages": [{"role": "user", "content": "Hello"}]});
         assert!(thought(&claude, "/v1/messages", body).await > 0);
     }
-    let body = |effort: &str| {
-        json!({"model": "kimi-k3", "reasoning_effort": effort, "messages": [{"role": "user", "content": "Hello"}]})
-    };
+    let body = |effort: &str| json!({"model": "kimi-k3", "reasoning_effort": effort, "messages": [{"role": "user", "content": "Hello"}]});
     let low = thought(&kimi, "/v1/chat/completions", body("low")).await;
     assert!(low < thought(&kimi, "/v1/chat/completions", body("max")).await);
     // Off means off.
@@ -480,7 +487,11 @@ async fn a_thinking_block_goes_back_to_where_it_came_from() {
     let block = first("claude-opus-5-5").await;
     assert_eq!(turn(&claude, "claude-opus-5-5", "Be kind.", &block).await.status, 200, "the mark may move");
     let reply = turn(&claude, "claude-opus-5-5", "Be rude.", &block).await;
-    assert!(reply.status == 400 && reply.text().contains("bound to a different conversation"), "{}", reply.text());
+    assert!(
+        reply.status == 400 && reply.text().contains("bound to a different conversation"),
+        "{}",
+        reply.text()
+    );
     // Another Claude drops it without a word: the prompt is shorter by the block.
     let reply = turn(&claude, "claude-sonnet-5-5", "Be kind.", &block).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -501,9 +512,43 @@ async fn a_thinking_block_goes_back_to_where_it_came_from() {
     // Models before 5.5 do not look at the prefix.
     let block = first("claude-opus-4-6").await;
     assert_eq!(turn(&claude, "claude-opus-4-6", "Be rude.", &block).await.status, 200);
-    // Another account: Opus reads it, Sonnet does not.
-    let other = start_with(Vendor::Anthropic, |options| options.key = "sk-other".to_owned()).await;
-    assert_eq!(other.vendor(), Vendor::Anthropic);
+    // Another account: Opus reads it, Sonnet drops it.
+    for (model, read) in [("claude-opus-5-5", true), ("claude-sonnet-5-5", false)] {
+        let other = start_with(Vendor::Anthropic, |options| {
+            options.key = "sk-other".to_owned();
+            options.thinking_bound = false;
+        })
+        .await;
+        let block = first(model).await;
+        let body = json!({"model": model, "max_tokens": 900, "system": "Be kind.", "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": [block, {"type": "text", "text": "Hello"}]},
+            {"role": "user", "content": "And now?"},
+        ]});
+        let own = [
+            ("content-type", "application/json"),
+            ("x-api-key", "sk-other"),
+            ("anthropic-version", "2023-06-01"),
+        ];
+        let wire = client::Wire::default();
+        let reply =
+            client::send(&wire, other.addr(), "POST", "/v1/messages", &own, body.to_string()).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(other.last().unwrap().billed.unwrap().prompt() > 7, read, "{model}");
+    }
+    // With the beta, a block of another prefix is dropped on demand.
+    let block = first("claude-opus-5-5").await;
+    let body = json!({"model": "claude-opus-5-5", "max_tokens": 900, "system": "Be rude.",
+    "thinking": {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}},
+    "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [block, {"type": "text", "text": "Hello"}]},
+        {"role": "user", "content": "And now?"},
+    ]});
+    assert_eq!(post(&claude, "/v1/messages", &body).await.status, 400, "an unknown key without the beta");
+    let beta = [("anthropic-beta", "thinking-binding-controls-2026-08-01")];
+    let reply = client::post_with(&claude, "/v1/messages", &beta, &body).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
     let unbound = start_with(Vendor::Anthropic, |options| options.thinking_bound = false).await;
     let block = first("claude-opus-5-5").await;
     assert_eq!(turn(&unbound, "claude-opus-5-5", "Be rude.", &block).await.status, 200);
@@ -516,7 +561,8 @@ async fn a_stored_response_can_be_continued() {
         "where": {"type": "string"}}, "required": ["where"]}}]);
     let body = json!({"model": "gpt-6.1-sol", "input": "TOOL: look", "tools": tools});
     let first = post(&openai, "/v1/responses", &body).await.json();
-    let call = first["output"].as_array().unwrap().iter().find(|item| item["type"] == "function_call").unwrap();
+    let call =
+        first["output"].as_array().unwrap().iter().find(|item| item["type"] == "function_call").unwrap();
     let body = json!({"model": "gpt-6.1-sol", "previous_response_id": first["id"], "tools": tools, "input": [
         {"type": "function_call_output", "call_id": call["call_id"], "output": "seen"}]});
     let second = post(&openai, "/v1/responses", &body).await;
@@ -555,7 +601,10 @@ async fn tools_are_called_when_asked_for() {
         let messages_dialect = case.path.ends_with("messages");
         body["tools"] = match (messages_dialect, case.path.ends_with("responses")) {
             (true, _) => two.map(|name| json!({"name": name, "input_schema": schema})).as_slice().into(),
-            (_, true) => two.map(|name| json!({"type": "function", "name": name, "parameters": schema})).as_slice().into(),
+            (_, true) => two
+                .map(|name| json!({"type": "function", "name": name, "parameters": schema}))
+                .as_slice()
+                .into(),
             _ => two
                 .map(|name| json!({"type": "function", "function": {"name": name, "parameters": schema}}))
                 .as_slice()
@@ -585,7 +634,10 @@ async fn tools_are_called_when_asked_for() {
         assert_eq!(streamed(&reply).calls, said.calls);
         say(&mut body, "TOOL: forecast and TOOL: weather");
         let said = whole(&post(&provider, case.path, &body).await);
-        assert_eq!(said.calls.iter().map(|call| call.0.as_str()).collect::<Vec<_>>(), ["forecast", "weather"]);
+        assert_eq!(
+            said.calls.iter().map(|call| call.0.as_str()).collect::<Vec<_>>(),
+            ["forecast", "weather"]
+        );
         say(&mut body, "no tool is named, but a conversation begins");
         assert_eq!(whole(&post(&provider, case.path, &body).await).calls.len(), 1);
         if messages_dialect {
@@ -607,7 +659,7 @@ async fn an_agent_loop_comes_to_an_end() {
     let mut messages = vec![json!({"role": "user", "content": "Find the bug"})];
     let results = ["TOOL: look again", "TOOL: look again", "nothing more"];
     let mut prompts = Vec::new();
-    for turn in 0..4 {
+    for turn in 0..4usize {
         let body = json!({"model": "deepseek-flash", "tools": tools, "messages": messages});
         let reply = post(&provider, "/chat/completions", &body).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -617,7 +669,9 @@ async fn an_agent_loop_comes_to_an_end() {
         match message["tool_calls"].as_array() {
             Some(calls) => {
                 assert!(turn < 3);
-                messages.push(json!({"role": "tool", "tool_call_id": calls[0]["id"], "content": results[turn]}));
+                messages.push(
+                    json!({"role": "tool", "tool_call_id": calls[0]["id"], "content": results.get(turn)}),
+                );
             }
             None => assert_eq!(turn, 3),
         }
@@ -655,9 +709,7 @@ async fn structured_answers_fit_their_schema() {
 #[tokio::test]
 async fn an_answer_ends_at_its_limit() {
     let claude = start(Vendor::Anthropic).await;
-    let body = |limit: u64| {
-        json!({"model": "claude-haiku-4-5", "max_tokens": limit, "messages": [{"role": "user", "content": "Hi"}]})
-    };
+    let body = |limit: u64| json!({"model": "claude-haiku-4-5", "max_tokens": limit, "messages": [{"role": "user", "content": "Hi"}]});
     let said = whole(&post(&claude, "/v1/messages", &body(10)).await);
     assert_eq!(said.stop, "max_tokens");
     assert!(said.usage.unwrap().output <= 10);
@@ -666,7 +718,10 @@ async fn an_answer_ends_at_its_limit() {
     let openai = start(Vendor::OpenAi).await;
     let body = json!({"model": "gpt-6-sol", "input": "Hi", "max_output_tokens": 16});
     let reply = post(&openai, "/v1/responses", &body).await.json();
-    assert_eq!((&reply["status"], &reply["incomplete_details"]["reason"]), (&json!("incomplete"), &json!("max_output_tokens")));
+    assert_eq!(
+        (&reply["status"], &reply["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("max_output_tokens"))
+    );
 }
 
 #[tokio::test]
@@ -692,14 +747,19 @@ async fn anthropic_caches_at_marks_only() {
         }
         let mut messages = Vec::new();
         for turn in 0..turns {
-            messages.push(json!({"role": "user", "content": [{"type": "text", "text": format!("turn {turn} {long}")}]}));
+            messages.push(
+                json!({"role": "user", "content": [{"type": "text", "text": format!("turn {turn} {long}")}]}),
+            );
             messages.push(json!({"role": "assistant", "content": "Yes"}));
         }
-        messages.push(json!({"role": "user", "content": [{"type": "text", "text": format!("turn {turns} {long}")}]}));
+        messages.push(
+            json!({"role": "user", "content": [{"type": "text", "text": format!("turn {turns} {long}")}]}),
+        );
         if mark == json!("last") {
             messages[turns * 2]["content"][0]["cache_control"] = control;
         }
-        let mut body = json!({"model": "claude-opus-5-5", "max_tokens": 500, "system": system, "messages": messages});
+        let mut body =
+            json!({"model": "claude-opus-5-5", "max_tokens": 500, "system": system, "messages": messages});
         for (key, value) in more.as_object().unwrap() {
             body[key] = value.clone();
         }
@@ -780,7 +840,10 @@ async fn others_cache_by_themselves() {
     let mut grown = ask("gpt-6-sol", 0, "a");
     grown["messages"].as_array_mut().unwrap().push(json!({"role": "user", "content": "more"}));
     let second = billed(&openai, path, &grown).await;
-    assert_eq!((second.cache_read, second.cache_write_short), (first.prompt(), second.prompt() - first.prompt()));
+    assert_eq!(
+        (second.cache_read, second.cache_write_short),
+        (first.prompt(), second.prompt() - first.prompt())
+    );
     let third = billed(&openai, path, &ask("gpt-6-sol", 1, "a")).await;
     assert_eq!(third.cache_read, 0, "the system prompt alone was never a breakpoint");
 

@@ -1,5 +1,7 @@
 //! Faults do what they say, and only as often as they say.
 
+#![allow(clippy::disallowed_methods, reason = "measures that a fault waits")]
+
 mod client;
 
 use std::time::{Duration, Instant};
@@ -19,7 +21,8 @@ fn body(path: &str, model: &str, stream: bool) -> Value {
     if path.ends_with("responses") {
         return json!({"model": model, "stream": stream, "input": "Hello"});
     }
-    let mut body = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hello"}]});
+    let mut body =
+        json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hello"}]});
     if path.ends_with("messages") {
         body["max_tokens"] = json!(900);
     }
@@ -34,7 +37,9 @@ async fn try_post(provider: &Provider, wire: &Wire, path: &str, body: &Value) ->
 
 #[tokio::test]
 async fn statuses_come_with_the_vendors_body() {
-    for (status, kind) in [(429, "rate_limit_error"), (500, "api_error"), (529, "overloaded_error"), (402, "billing_error")] {
+    for (status, kind) in
+        [(429, "rate_limit_error"), (500, "api_error"), (529, "overloaded_error"), (402, "billing_error")]
+    {
         let provider = start(Vendor::Anthropic).await;
         provider.set_fault(Fault::Status(status));
         let reply = post(&provider, "/v1/messages", &body("/v1/messages", "claude-opus-5-5", false)).await;
@@ -51,18 +56,26 @@ async fn statuses_come_with_the_vendors_body() {
     openai.set_fault(Fault::InsufficientQuota429);
     let reply = post(&openai, "/v1/chat/completions", &ask).await;
     assert_eq!((reply.status, &reply.json()["error"]["code"]), (429, &json!("insufficient_quota")));
-    openai.set_fault(Fault::StatusWith { status: 503, headers: vec![("x-should-retry".into(), "false".into())] });
+    openai.set_fault(Fault::StatusWith {
+        status: 503,
+        headers: vec![("x-should-retry".into(), "false".into())],
+    });
     let reply = post(&openai, "/v1/chat/completions", &ask).await;
     assert_eq!((reply.status, reply.header("x-should-retry")), (503, "false"));
     openai.set_fault(Fault::EmptyBody200);
     let reply = post(&openai, "/v1/chat/completions", &ask).await;
     assert_eq!((reply.status, reply.body.len()), (200, 0));
-    openai.set_fault(Fault::Raw { status: 502, content_type: "text/html".into(), body: "<html>Bad Gateway</html>".into() });
+    openai.set_fault(Fault::Raw {
+        status: 502,
+        content_type: "text/html".into(),
+        body: "<html>Bad Gateway</html>".into(),
+    });
     let reply = post(&openai, "/v1/chat/completions", &ask).await;
     assert_eq!((reply.status, reply.text().as_str()), (502, "<html>Bad Gateway</html>"));
     let minimax = start(Vendor::MiniMax).await;
     minimax.set_fault(Fault::Disguised200);
-    let reply = post(&minimax, "/v1/chat/completions", &body("/v1/chat/completions", "MiniMax-M3", false)).await;
+    let reply =
+        post(&minimax, "/v1/chat/completions", &body("/v1/chat/completions", "MiniMax-M3", false)).await;
     assert_eq!((reply.status, &reply.json()["base_resp"]["status_code"]), (200, &json!(1002)));
     // A wrong key is a wrong key first.
     let wrong = [("content-type", "application/json"), ("authorization", "Bearer wrong")];
@@ -134,7 +147,10 @@ async fn streams_break_as_told() {
         match path {
             "/v1/messages" => assert_eq!(last["error"]["type"], "overloaded_error"),
             "/v1/responses" => {
-                assert_eq!((&last["type"], &last["response"]["status"]), (&json!("response.failed"), &json!("failed")));
+                assert_eq!(
+                    (&last["type"], &last["response"]["status"]),
+                    (&json!("response.failed"), &json!("failed"))
+                );
                 assert_eq!(last["sequence_number"], late - 1);
             }
             "/api/v1/chat/completions" => assert_eq!(last["choices"][0]["finish_reason"], "error"),
@@ -163,7 +179,8 @@ async fn streams_break_as_told() {
         let reply = post(&provider, path, &ask).await;
         assert_eq!(reply.header("content-encoding"), "gzip");
         let mut plain = String::new();
-        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(reply.body.as_slice()), &mut plain).unwrap();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(reply.body.as_slice()), &mut plain)
+            .unwrap();
         assert_eq!(plain.matches("\n\n").count(), good.text().matches("\n\n").count());
     }
 }
@@ -204,12 +221,17 @@ async fn a_bench_answers_anything_at_once() {
         options.bench = Some(Bench::AsAsked);
         let provider = Provider::start(options).await.unwrap();
         let reply =
-            send(&Wire::default(), provider.addr(), "POST", path, &[], body(path, model, true).to_string()).await.unwrap();
-        assert_eq!(reply.text().matches("\n\n").count() - reply.text().matches("PROCESSING").count(), BENCH_EVENTS);
+            send(&Wire::default(), provider.addr(), "POST", path, &[], body(path, model, true).to_string())
+                .await
+                .unwrap();
+        assert_eq!(
+            reply.text().matches("\n\n").count() - reply.text().matches("PROCESSING").count(),
+            BENCH_EVENTS
+        );
         assert!(!reply.datas().is_empty());
         let reply = send(&Wire::default(), provider.addr(), "POST", path, &[], "not JSON").await.unwrap();
         let usage = &reply.json()["usage"];
-        assert_eq!(usage["prompt_tokens"].as_u64().or(usage["input_tokens"].as_u64()), Some(1000));
+        assert_eq!(usage["prompt_tokens"].as_u64().or_else(|| usage["input_tokens"].as_u64()), Some(1000));
         assert_eq!((provider.served(), provider.requests().len()), (2, 0));
     }
 }

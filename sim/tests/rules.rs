@@ -98,8 +98,10 @@ fn chat_history() -> Value {
 
 #[tokio::test]
 async fn claude_of_every_generation() {
-    let newest = ["claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1", "claude-mythos-5-1", "claude-haiku-5-5"];
-    let sampling = ["claude-opus-4-7", "claude-opus-4-8", "claude-opus-5", "claude-sonnet-5", "claude-fable-5"];
+    let newest =
+        ["claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1", "claude-mythos-5-1", "claude-haiku-5-5"];
+    let sampling =
+        ["claude-opus-4-7", "claude-opus-4-8", "claude-opus-5", "claude-sonnet-5", "claude-fable-5"];
     for model in newest.into_iter().chain(sampling) {
         let rules = Rules::new(Vendor::Anthropic, MESSAGES, claude(model)).await;
         rules.refuses(json!({"temperature": 0.5}), "`temperature` is deprecated").await;
@@ -107,7 +109,8 @@ async fn claude_of_every_generation() {
         rules.refuses(json!({"top_k": 5}), "`top_k` is deprecated").await;
         let enabled = json!({"thinking": {"type": "enabled", "budget_tokens": 2000}});
         rules.refuses(enabled, "thinking.type.enabled").await;
-        let prefill = json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]});
+        let prefill =
+            json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]});
         rules.refuses(prefill, "prefill").await;
         rules.takes(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}})).await;
         rules.takes(json!({"output_config": {"effort": "max"}})).await;
@@ -143,9 +146,12 @@ async fn claude_up_to_4_6() {
     opus46.takes(json!({"output_config": {"effort": "max"}})).await;
     opus46.refuses(json!({"output_config": {"effort": "xhigh"}}), "'xhigh' is not supported").await;
     opus46.takes(json!({"thinking": {"type": "adaptive"}})).await;
-    opus46.refuses(json!({"thinking": {"type": "adaptive"}, "temperature": 0.2}), "may only be set to 1").await;
+    opus46
+        .refuses(json!({"thinking": {"type": "adaptive"}, "temperature": 0.2}), "may only be set to 1")
+        .await;
     opus46.refuses(json!({"temperature": 0.2, "top_p": 0.9}), "cannot both").await;
-    let prefill = json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]});
+    let prefill =
+        json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]});
     opus46.refuses(prefill.clone(), "prefill").await;
 
     let haiku45 = Rules::new(Vendor::Anthropic, MESSAGES, claude("claude-haiku-4-5")).await;
@@ -181,12 +187,16 @@ async fn messages_of_any_claude() {
     rules.refuses(json!({"max_tokens": 128_001}), "128000").await;
     rules.takes(json!({"max_tokens": 0})).await;
     rules.refuses(json!({"messages": []}), "at least one message").await;
-    rules.refuses(json!({"reasoning_effort": "low"}), "reasoning_effort: Extra inputs are not permitted").await;
+    rules
+        .refuses(json!({"reasoning_effort": "low"}), "reasoning_effort: Extra inputs are not permitted")
+        .await;
     rules.refuses(json!({"stream_options": {}}), "Extra inputs are not permitted").await;
     rules.refuses(json!({"context_management": {"edits": []}}), "context_management: Extra inputs").await;
     rules.refuses(json!({"messages": [{"role": "tool", "content": "x"}]}), "messages.0.role").await;
     rules.refuses(json!({"messages": [{"role": "user", "content": ""}]}), "non-empty").await;
-    rules.refuses(json!({"messages": [{"role": "user", "content": "x", "name": "n"}]}), "messages.0.name").await;
+    rules
+        .refuses(json!({"messages": [{"role": "user", "content": "x", "name": "n"}]}), "messages.0.name")
+        .await;
     let block = json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "id": 1}]}]});
     rules.refuses(block, "messages.0.content.0.text.id: Extra inputs").await;
     let image = json!({"messages": [{"role": "user", "content": [
@@ -194,6 +204,14 @@ async fn messages_of_any_claude() {
     rules.refuses(image, "image_url").await;
     rules.refuses(json!({"tool_choice": {"type": "auto"}}), "tools").await;
     rules.refuses(json!({"tools": function()}), "tools.0").await;
+    let schema = |schema: Value| json!({"tools": [{"name": "look", "input_schema": schema}]});
+    rules.refuses(schema(json!({})), "input_schema.type").await;
+    rules.refuses(schema(json!({"type": "object", "anyOf": []})), "oneOf, allOf, or anyOf").await;
+    rules.refuses(json!({"tools": [tool()[0], tool()[0]]}), "must be unique").await;
+    rules.refuses(json!({"metadata": {"session": "x"}}), "metadata.session: Extra inputs").await;
+    let mark = json!({"system": [{"type": "text", "text": "x", "cache_control": {"type": "forever"}}]});
+    rules.takes(json!({"metadata": {"user_id": "x"}})).await;
+    rules.refuses(mark, "cache_control").await;
     rules.refuses(json!({"system": [{"type": "image"}]}), "system.0.type").await;
     let marks: Vec<Value> = (0..5)
         .map(|index| json!({"type": "text", "text": format!("s{index}"), "cache_control": {"type": "ephemeral"}}))
@@ -217,8 +235,7 @@ async fn messages_of_any_claude() {
 async fn tool_results_need_their_calls() {
     let rules = Rules::new(Vendor::Anthropic, MESSAGES, claude("claude-sonnet-5")).await;
     let call = |id: &str| json!({"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "look", "input": {}}]});
-    let result =
-        |id: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "x"}]});
+    let result = |id: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "x"}]});
     let first = json!({"role": "user", "content": "Look"});
     let with = |turns: &[&Value]| json!({"tools": tool(), "messages": turns});
     rules.takes(with(&[&first, &call("t1"), &result("t1")])).await;
@@ -287,7 +304,12 @@ async fn gpt_on_chat_completions() {
         rules.takes(json!({"temperature": 1, "reasoning_effort": "low"})).await;
         rules.refuses(json!({"reasoning_effort": "max"}), "does not support 'max'").await;
         rules.refuses(json!({"reasoning_effort": "huge"}), "reasoning_effort").await;
-        rules.refuses(json!({"thinking": {"type": "disabled"}}), "Unrecognized request argument supplied: thinking").await;
+        rules
+            .refuses(
+                json!({"thinking": {"type": "disabled"}}),
+                "Unrecognized request argument supplied: thinking",
+            )
+            .await;
     }
     // Which efforts, by model.
     for (model, good, bad) in [
@@ -304,7 +326,9 @@ async fn gpt_on_chat_completions() {
         rules.refuses(json!({"reasoning_effort": bad}), "Supported values are:").await;
     }
     // Function tools while reasoning.
-    for (model, without_effort) in [("gpt-5.4", true), ("gpt-5.5", false), ("gpt-5.6-terra", false), ("gpt-6-sol", false)] {
+    for (model, without_effort) in
+        [("gpt-5.4", true), ("gpt-5.5", false), ("gpt-5.6-terra", false), ("gpt-6-sol", false)]
+    {
         let rules = Rules::new(Vendor::OpenAi, CHAT, chat(model)).await;
         rules.takes(json!({"tools": function(), "reasoning_effort": "none"})).await;
         let words = "Function tools with reasoning_effort are not supported";
@@ -341,31 +365,62 @@ async fn openai_knows_no_strange_names() {
     rules.refuses(json!({"tools": [{"type": "custom", "name": "apply_patch"}]}), "tools[0]").await;
     rules.refuses(json!({"tools": tool()}), "tools[0]").await;
     rules.refuses(json!({"tool_choice": "auto"}), "only allowed when 'tools' are specified").await;
+    for name in ["a.b", "look:1", &"x".repeat(65)] {
+        let mut named = function();
+        named[0]["function"]["name"] = json!(name);
+        rules.refuses(json!({"tools": named}), "tools[0].function.name").await;
+    }
+    let mut history = chat_history();
+    history[1]["tool_calls"][0]["id"] = json!("c".repeat(41));
+    history[2]["tool_call_id"] = json!("c".repeat(41));
+    rules.refuses(json!({"messages": history}), "maximum length 40").await;
     rules.refuses(json!({"stream_options": {"include_usage": true}}), "only allowed when 'stream'").await;
     rules.refuses(json!({"response_format": {"type": "json_object"}}), "must contain the word 'json'").await;
-    rules.refuses(json!({"prompt_cache_options": {"ttl": "30m"}}), "'prompt_cache_options' is not supported").await;
-    rules.takes(json!({"messages": [{"role": "developer", "content": "x"}, {"role": "user", "content": "y"}]})).await;
+    rules
+        .refuses(json!({"prompt_cache_options": {"ttl": "30m"}}), "'prompt_cache_options' is not supported")
+        .await;
+    rules
+        .takes(json!({"messages": [{"role": "developer", "content": "x"}, {"role": "user", "content": "y"}]}))
+        .await;
     let newer = Rules::new(Vendor::OpenAi, CHAT, chat("gpt-6-sol")).await;
     newer.takes(json!({"prompt_cache_options": {"ttl": "12h"}})).await;
     let both = json!({"prompt_cache_options": {"ttl": "12h"}, "prompt_cache_retention": "24h"});
     newer.refuses(both, "cannot be used together").await;
 
-    let rules = Rules::new(Vendor::OpenAi, RESPONSES, json!({"model": "gpt-6.1-sol", "input": "Hello"})).await;
+    let rules =
+        Rules::new(Vendor::OpenAi, RESPONSES, json!({"model": "gpt-6.1-sol", "input": "Hello"})).await;
     rules.refuses(json!({"messages": []}), "Unknown parameter: 'messages'").await;
     rules.refuses(json!({"input": []}), "input").await;
     rules.refuses(json!({"tools": function()}), "tools[0].name").await;
     rules.refuses(json!({"reasoning": {"effort": "none"}}), "does not support 'none'").await;
     rules.takes(json!({"reasoning": {"effort": "max"}})).await;
-    rules.takes(json!({"tools": [{"type": "function", "name": "look", "parameters": {"type": "object"}}]})).await;
+    rules
+        .takes(json!({"tools": [{"type": "function", "name": "look", "parameters": {"type": "object"}}]}))
+        .await;
     rules.refuses(json!({"temperature": 0.5}), "Only the default (1) value is supported").await;
     rules.refuses(json!({"max_output_tokens": 15}), ">= 16").await;
     rules.refuses(json!({"previous_response_id": "resp_x"}), "not found").await;
     rules.refuses(json!({"input": [{"role": "tool", "content": "x"}]}), "'tool'").await;
-    rules.refuses(json!({"input": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}), "'input_text'").await;
+    rules
+        .refuses(
+            json!({"input": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}),
+            "'input_text'",
+        )
+        .await;
     let foreign = json!({"input": [{"role": "user", "content": "x"},
-        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAABfake"}]});
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAABfake"},
+        {"role": "assistant", "content": "y"}, {"role": "user", "content": "z"}]});
     rules.refuses(foreign, "invalid_encrypted_content").await;
-    let lost = json!({"input": [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "summary": []}]});
+    let alone = json!({"input": [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "summary": []}]});
+    rules.refuses(alone, "without its required following item").await;
+    let call =
+        json!({"type": "function_call", "id": "toolu_1", "call_id": "c1", "name": "look", "arguments": "{}"});
+    let output = json!({"type": "function_call_output", "call_id": "c1", "output": "x"});
+    rules
+        .refuses(json!({"input": [{"role": "user", "content": "x"}, call, output]}), "begins with 'fc'")
+        .await;
+    let lost = json!({"input": [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"role": "assistant", "content": "y"}, {"role": "user", "content": "z"}]});
     rules.refuses_as(404, lost, "Items are not persisted").await;
 }
 
@@ -381,13 +436,18 @@ async fn minimax() {
         rules.takes(json!({"temperature": 0.01})).await;
         rules.takes(json!({"thinking": {"type": "disabled"}})).await;
         rules.takes(json!({"reasoning_effort": "xhigh"})).await;
-        let schema = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
+        let schema =
+            json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
         rules.refuses(schema, "json_schema").await;
     }
     let m3 = Rules::new(Vendor::MiniMax, CHAT, chat("MiniMax-M3")).await;
     m3.takes(json!({"messages": picture})).await;
     m3.takes(json!({"temperature": 0, "thinking": {"type": "disabled"}})).await;
-    m3.refuses(json!({"messages": [{"role": "developer", "content": "x"}]}), "invalid message role: developer").await;
+    m3.refuses(
+        json!({"messages": [{"role": "developer", "content": "x"}]}),
+        "invalid message role: developer",
+    )
+    .await;
     m3.refuses(json!({"n": 2}), "n must be 1").await;
     let mut broken = chat_history();
     broken[1]["tool_calls"][0]["function"]["arguments"] = json!("{\"a\":");
@@ -411,14 +471,19 @@ async fn minimax() {
 #[tokio::test]
 async fn deepseek() {
     let flash = Rules::new(Vendor::DeepSeek, CHAT, chat("deepseek-flash")).await;
-    flash.refuses(json!({"messages": [{"role": "developer", "content": "x"}]}), "unknown variant `developer`").await;
-    flash.refuses(json!({"tools": [{"type": "custom", "name": "apply_patch"}]}), "unknown variant `custom`").await;
+    flash
+        .refuses(json!({"messages": [{"role": "developer", "content": "x"}]}), "unknown variant `developer`")
+        .await;
+    flash
+        .refuses(json!({"tools": [{"type": "custom", "name": "apply_patch"}]}), "unknown variant `custom`")
+        .await;
     flash.refuses(json!({"n": 2}), "n = 1").await;
     flash.refuses(json!({"max_tokens": 400_000}), "393216").await;
     flash.refuses(json!({"logprobs": true}), "logprobs").await;
     flash.refuses(json!({"reasoning_effort": "none"}), "unknown variant `none`").await;
     flash.takes(json!({"reasoning_effort": "medium", "temperature": 0.3})).await;
-    let schema = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
+    let schema =
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
     flash.refuses(schema, "response_format").await;
     flash.refuses(json!({"response_format": {"type": "json_object"}}), "'json'").await;
     let mut history = chat_history();
@@ -438,7 +503,8 @@ async fn deepseek() {
     let mut custom = tool();
     custom[0]["type"] = json!("custom");
     rules.refuses(json!({"tools": custom}), "custom").await;
-    let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}});
+    let image =
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}});
     rules.refuses(json!({"messages": [{"role": "user", "content": [image]}]}), "image").await;
     rules.refuses(json!({"thinking": {"type": "adaptive"}}), "adaptive").await;
     rules.takes(json!({"thinking": {"type": "enabled", "budget_tokens": 9}})).await;
@@ -471,8 +537,11 @@ async fn moonshot() {
         rules.takes(json!({"temperature": 1})).await;
         rules.refuses(json!({"top_p": 0.5}), "invalid top_p").await;
         rules.refuses(json!({"presence_penalty": 1}), "presence_penalty").await;
+        rules.refuses(json!({"messages": [{"role": "user", "content": ""}]}), "must not be empty").await;
         rules.refuses(json!({"messages": [{"role": "developer", "content": "x"}]}), "developer").await;
-        rules.refuses(json!({"tools": function(), "tool_choice": "required"}), "incompatible with thinking").await;
+        rules
+            .refuses(json!({"tools": function(), "tool_choice": "required"}), "incompatible with thinking")
+            .await;
         let mut history = chat_history();
         rules.refuses(json!({"messages": history}), "reasoning_content is missing").await;
         history[1]["reasoning_content"] = json!("hm");
@@ -497,7 +566,8 @@ async fn zai_and_openrouter() {
     glm.refuses(json!({"temperature": 1.5}), "1210").await;
     glm.refuses(json!({"messages": [{"role": "developer", "content": "x"}]}), "1214").await;
     glm.refuses(json!({"tools": function(), "tool_choice": "required"}), "only auto").await;
-    let schema = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
+    let schema =
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
     glm.refuses(schema.clone(), "response_format").await;
     glm.refuses(json!({"stop": ["a", "b"]}), "stop").await;
     glm.refuses(json!({"max_tokens": 128_001}), "max_tokens").await;
@@ -520,13 +590,23 @@ async fn zai_and_openrouter() {
 async fn prompts_beyond_the_window() {
     let long = "word ".repeat(2000);
     for (vendor, path, mut body, words) in [
-        (Vendor::Anthropic, MESSAGES, claude("claude-opus-5-5"), "prompt is too long: 2500 tokens > 1000 maximum"),
+        (
+            Vendor::Anthropic,
+            MESSAGES,
+            claude("claude-opus-5-5"),
+            "prompt is too long: 2500 tokens > 1000 maximum",
+        ),
         (Vendor::OpenAi, CHAT, chat("gpt-5.4"), "context_length_exceeded"),
         (Vendor::MiniMax, CHAT, chat("MiniMax-M3"), "context window exceeds limit"),
         (Vendor::DeepSeek, CHAT, chat("deepseek-flash"), "maximum context length is 1000"),
         (Vendor::Moonshot, CHAT, chat("kimi-k3"), "exceeded model token limit: 1000"),
         (Vendor::Zai, "/api/paas/v4/chat/completions", chat("glm-5.3"), "1261"),
-        (Vendor::OpenRouter, "/api/v1/chat/completions", chat("moonshotai/kimi-k3"), "maximum context length is 1000"),
+        (
+            Vendor::OpenRouter,
+            "/api/v1/chat/completions",
+            chat("moonshotai/kimi-k3"),
+            "maximum context length is 1000",
+        ),
         (Vendor::Generic, CHAT, chat("m"), "maximum context length is 1000"),
     ] {
         let provider = start_with(vendor, |options| options.context = Some(1000)).await;

@@ -30,7 +30,9 @@ async fn http1_and_http2_with_and_without_tls() {
             let own = headers(Vendor::Anthropic, CLAUDE);
             let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let reply =
-                send(&wire, provider.addr(), "POST", "/v1/messages?beta=true", &own, hello().to_string()).await.unwrap();
+                send(&wire, provider.addr(), "POST", "/v1/messages?beta=true", &own, hello().to_string())
+                    .await
+                    .unwrap();
             assert_eq!(reply.status, 200, "{}", reply.text());
             let seen = provider.last().unwrap();
             assert_eq!(seen.path, "/v1/messages?beta=true");
@@ -49,8 +51,7 @@ async fn http1_and_http2_with_and_without_tls() {
 #[tokio::test]
 async fn every_vendor_takes_its_paths_and_its_key() {
     let chat = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "Hello"}]});
-    let messages =
-        |model: &str| json!({"model": model, "max_tokens": 4000, "messages": [{"role": "user", "content": "Hello"}]});
+    let messages = |model: &str| json!({"model": model, "max_tokens": 4000, "messages": [{"role": "user", "content": "Hello"}]});
     let responses = |model: &str| json!({"model": model, "input": "Hello"});
     let cases = [
         (Vendor::Anthropic, "/v1/messages", messages("claude-haiku-4-5")),
@@ -85,7 +86,9 @@ async fn every_vendor_takes_its_paths_and_its_key() {
             send(&Wire::default(), provider.addr(), "POST", path, &version, body.to_string()).await.unwrap();
         assert_eq!(reply.status, 401, "{vendor:?} {path}");
         assert!(error(&reply)["message"].is_string(), "{vendor:?} {path}: {}", reply.text());
-        let reply = send(&Wire::default(), provider.addr(), "POST", path, &wrong[..1], body.to_string()).await.unwrap();
+        let reply = send(&Wire::default(), provider.addr(), "POST", path, &wrong[..1], body.to_string())
+            .await
+            .unwrap();
         assert_eq!(reply.status, 401, "{vendor:?} {path} without a key");
 
         let reply = post(&provider, &format!("{path}/nowhere"), &body).await;
@@ -114,7 +117,8 @@ async fn credentials_and_headers_that_leak_are_told_apart() {
     for vendor in Vendor::ALL {
         let provider = start(vendor).await;
         let path = if vendor == Vendor::Anthropic { CLAUDE } else { "/v1/chat/completions" };
-        let other = if vendor == Vendor::Anthropic { ("authorization", "Bearer x") } else { ("x-api-key", "x") };
+        let other =
+            if vendor == Vendor::Anthropic { ("authorization", "Bearer x") } else { ("x-api-key", "x") };
         for leak in [other, ("x-pointsman-tier", "mid"), ("x-goog-api-key", "x"), ("api-key", "x")] {
             let reply = post_with(&provider, path, &[leak], &json!({})).await;
             assert_eq!(reply.status, 400, "{vendor:?} {leak:?}");
@@ -127,8 +131,9 @@ async fn credentials_and_headers_that_leak_are_told_apart() {
     let reply = post(&open, "/v1/chat/completions", &body).await;
     assert_eq!(reply.status, 400, "a key sent to a host without keys");
     let bare = [("content-type", "application/json")];
-    let reply =
-        send(&Wire::default(), open.addr(), "POST", "/v1/chat/completions", &bare, body.to_string()).await.unwrap();
+    let reply = send(&Wire::default(), open.addr(), "POST", "/v1/chat/completions", &bare, body.to_string())
+        .await
+        .unwrap();
     assert_eq!(reply.status, 200);
 }
 
@@ -136,13 +141,18 @@ async fn credentials_and_headers_that_leak_are_told_apart() {
 async fn an_anthropic_key_does_not_go_into_a_bearer_header() {
     let provider = start(Vendor::Anthropic).await;
     let bearer = format!("Bearer {KEY}");
-    let own =
-        [("content-type", "application/json"), ("anthropic-version", "2023-06-01"), ("authorization", bearer.as_str())];
-    let reply = send(&Wire::default(), provider.addr(), "POST", CLAUDE, &own, hello().to_string()).await.unwrap();
+    let own = [
+        ("content-type", "application/json"),
+        ("anthropic-version", "2023-06-01"),
+        ("authorization", bearer.as_str()),
+    ];
+    let reply =
+        send(&Wire::default(), provider.addr(), "POST", CLAUDE, &own, hello().to_string()).await.unwrap();
     assert_eq!(reply.status, 401);
     let oauth = start_with(Vendor::Anthropic, |options| options.key = "sk-ant-oat01-x".to_owned()).await;
     let own = [own[0], own[1], ("authorization", "Bearer sk-ant-oat01-x")];
-    let reply = send(&Wire::default(), oauth.addr(), "POST", CLAUDE, &own, hello().to_string()).await.unwrap();
+    let reply =
+        send(&Wire::default(), oauth.addr(), "POST", CLAUDE, &own, hello().to_string()).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
 }
 
@@ -153,11 +163,14 @@ async fn bodies_must_be_json_with_single_keys() {
     let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let twice = hello().to_string().replacen('{', "{\"model\":\"claude-opus-5-5\",", 1);
     for body in ["", "{", "[]", twice.as_str(), "{} trailing"] {
-        let reply = send(&Wire::default(), provider.addr(), "POST", CLAUDE, &own, body.to_owned()).await.unwrap();
+        let reply =
+            send(&Wire::default(), provider.addr(), "POST", CLAUDE, &own, body.to_owned()).await.unwrap();
         assert_eq!(reply.status, 400, "{body}");
         assert_eq!(reply.json()["error"]["type"], "invalid_request_error");
     }
-    let reply = send(&Wire::default(), provider.addr(), "POST", CLAUDE, &own[1..], hello().to_string()).await.unwrap();
+    let reply = send(&Wire::default(), provider.addr(), "POST", CLAUDE, &own[1..], hello().to_string())
+        .await
+        .unwrap();
     assert_eq!(reply.status, 400, "without content-type");
 }
 
@@ -170,7 +183,8 @@ async fn compressed_request_bodies_are_read_by_openai_only() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(body.as_bytes()).unwrap();
     let gzip = encoder.finish().unwrap();
-    let zstd = ruzstd::encoding::compress_to_vec(body.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd =
+        ruzstd::encoding::compress_to_vec(body.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
     let openai = start(Vendor::OpenAi).await;
     let minimax = start(Vendor::MiniMax).await;
     for (encoding, packed) in [("gzip", gzip), ("zstd", zstd)] {
@@ -193,12 +207,16 @@ async fn models_are_listed() {
     let own = format!("Bearer {KEY}");
     let openai = start(Vendor::OpenAi).await;
     let reply =
-        send(&Wire::default(), openai.addr(), "GET", "/v1/models", &[("authorization", own.as_str())], "").await.unwrap();
-    let ids: Vec<Value> = reply.json()["data"].as_array().unwrap().iter().map(|model| model["id"].clone()).collect();
+        send(&Wire::default(), openai.addr(), "GET", "/v1/models", &[("authorization", own.as_str())], "")
+            .await
+            .unwrap();
+    let ids: Vec<Value> =
+        reply.json()["data"].as_array().unwrap().iter().map(|model| model["id"].clone()).collect();
     assert!(ids.contains(&json!("gpt-6.1-sol")));
     let claude = start(Vendor::Anthropic).await;
     let own = [("x-api-key", KEY), ("anthropic-version", "2023-06-01")];
-    let reply = send(&Wire::default(), claude.addr(), "GET", "/v1/models?limit=1000", &own, "").await.unwrap();
+    let reply =
+        send(&Wire::default(), claude.addr(), "GET", "/v1/models?limit=1000", &own, "").await.unwrap();
     assert_eq!(reply.json()["data"][0]["type"], "model");
     assert_eq!(reply.json()["has_more"], false);
 }
@@ -220,9 +238,36 @@ async fn a_stopped_provider_refuses_connections_until_it_is_restarted() {
 }
 
 #[tokio::test]
+async fn a_provider_takes_its_connections_along() {
+    for http2 in [false, true] {
+        let provider =
+            start_with(Vendor::Anthropic, |options| options.speed.gap = Duration::from_millis(50)).await;
+        let mut body = hello();
+        body["stream"] = json!(true);
+        let own = headers(Vendor::Anthropic, CLAUDE);
+        let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let wire = Wire { http2, tls: None };
+        let stream = send(&wire, provider.addr(), "POST", CLAUDE, &own, body.to_string());
+        let stop = async {
+            assert!(provider.wait_for(1, Duration::from_secs(5)).await);
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            provider.stop().await;
+        };
+        let (reply, ()) = tokio::join!(stream, stop);
+        let reply = reply.unwrap();
+        assert!(reply.broken && reply.status == 200 && !reply.body.is_empty(), "http2 {http2}");
+    }
+    let addr = start(Vendor::OpenAi).await.addr();
+    // Dropped at once; the listener goes with its task.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(send(&Wire::default(), addr, "GET", "/", &[], "").await.unwrap_err().contains("refused"));
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_is_noticed() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let provider = start_with(Vendor::Anthropic, |options| options.speed.gap = Duration::from_millis(20)).await;
+    let provider =
+        start_with(Vendor::Anthropic, |options| options.speed.gap = Duration::from_millis(20)).await;
     let mut body = hello();
     body["stream"] = json!(true);
     let body = body.to_string();

@@ -90,9 +90,9 @@ impl core::error::Error for DifficultyOutOfRange {}
 pub struct Classifier(());
 
 /// Bytes of the newest user text that are looked at.
-const NEWEST: u64 = limits::TEXT_SAMPLE as u64 / 4 * 3;
+const NEWEST: u64 = limits::JUDGED_TEXT as u64 / 4 * 3;
 /// Bytes of the user turn before it, looked at only if the newest one is short.
-const EARLIER: u64 = limits::TEXT_SAMPLE as u64 / 4;
+const EARLIER: u64 = limits::JUDGED_TEXT as u64 / 4;
 /// Words below which a turn counts as a follow-up to the one before.
 const FOLLOW_UP: u32 = 24;
 
@@ -104,7 +104,7 @@ impl Classifier {
 
     /// Judges a conversation by its newest user text.
     ///
-    /// Walks over the pieces up to three times, but looks at no more than [`limits::TEXT_SAMPLE`] of their bytes.
+    /// Walks over the pieces up to three times, but looks at no more than [`limits::JUDGED_TEXT`] of their bytes.
     /// Without any user text the result is [`Difficulty::LOWEST`].
     pub fn classify<'b, I>(&self, pieces: I) -> Difficulty
     where
@@ -390,7 +390,7 @@ mod tests {
             ]),
         ] {
             let (_, looked) = Classifier::interim().judge(pieces.into_iter());
-            assert!(looked > 4000 && looked <= limits::TEXT_SAMPLE as u64, "{looked}");
+            assert!(looked > 700 && looked <= limits::JUDGED_TEXT as u64, "{looked}");
         }
     }
 

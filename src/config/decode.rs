@@ -68,9 +68,10 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
         Some(node) => passthrough(&node, &mut directory)?,
         None => Passthrough::default(),
     };
-    let switch = |key| root.get(key).map_or(Ok(true), |node| node.boolean());
-    let response_headers = switch("response_headers")?;
-    let stream_usage = switch("stream_usage")?;
+    let switch = |key, default| root.get(key).map_or(Ok(default), |node| node.boolean());
+    let response_headers = switch("response_headers", true)?;
+    // A client that did not ask would see one event more: that is the operator's choice to make.
+    let stream_usage = switch("stream_usage", false)?;
     let hosts = hosts(&root)?;
 
     let used = directory.finish();
@@ -108,14 +109,14 @@ fn version(root: &Object<'_>) -> Result<(), ConfigError> {
 fn overrides(node: &Node<'_>) -> Result<Overrides, ConfigError> {
     let mut overrides = Overrides::default();
     for item in node.items(0..=3)? {
-        let words: [(&str, fn(&mut Overrides) -> &mut bool); 3] = [
-            ("tier", |overrides| &mut overrides.tier),
-            ("effort", |overrides| &mut overrides.effort),
-            ("target", |overrides| &mut overrides.target),
-        ];
-        let allowed = item.word(&words)?(&mut overrides);
+        let word = item.word(&["tier", "effort", "target"].map(|word| (word, word)))?;
+        let allowed = match word {
+            "tier" => &mut overrides.tier,
+            "effort" => &mut overrides.effort,
+            _ => &mut overrides.target,
+        };
         if *allowed {
-            return Err(item.error(format!("{} stands twice in this list", shown(item.string()?))));
+            return Err(item.error(format!("`{word}` stands twice in this list")));
         }
         *allowed = true;
     }

@@ -8,9 +8,12 @@
 mod body;
 mod decimal;
 mod effort;
+mod knob;
 mod nested;
+mod ops;
 mod rules;
 mod splice;
+mod write;
 
 use alloc::{string::String, string::ToString, sync::Arc, vec::Vec};
 
@@ -29,7 +32,8 @@ use body::Body;
 use decimal::Decimal;
 use effort::EffortFit;
 use nested::{Act, Nested, Step, Walked};
-use rules::{Bound, NestedAct, Op, Rule, TopAct};
+use ops::{Bound, NestedAct, Op, TopAct};
+use rules::Rule;
 
 pub use rules::{Rules, RulesError, RulesFault};
 

@@ -72,7 +72,7 @@ pub(super) struct Blocks<'b> {
 }
 
 /// What the parts left out would have counted.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Beyond {
     pub(super) bytes: u64,
     pub(super) images: u32,

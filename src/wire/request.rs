@@ -10,7 +10,7 @@ use core::fmt;
 
 use super::{
     Dialect, Span,
-    block::Blocks,
+    block::{Beyond, Blocks},
     json::{Cursor, JsonError, JsonErrorKind, Key, Kind, Value},
     tokens::Estimator,
 };
@@ -40,14 +40,23 @@ pub struct RequestView {
     /// What it needs and what its history holds.
     pub traits: Traits,
     /// Pieces of the conversation in order, the top-level system prompt first; at most [`limits::TEXT_PIECES`]. Of a
-    /// conversation with more of them a part of the middle is left out here, and counted in `prompt_tokens` all the same.
+    /// conversation with more of them a part of the middle is left out here, and counted in the estimate all the same.
     pub parts: Vec<Part>,
     /// Messages or input items.
     pub messages: u32,
-    /// Estimated prompt tokens, images and tool definitions included. See [`super::tokens`] for how good it is.
-    pub prompt_tokens: u64,
-    /// The same, estimated cautiously: for a vocabulary that needs more tokens. Held against context windows.
-    pub prompt_tokens_at_most: u64,
+    /// The tool definitions as they stand.
+    tools: Span,
+    /// What came after the bound on parts.
+    beyond: Beyond,
+}
+
+/// An estimate of prompt tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PromptTokens {
+    /// The likely figure.
+    pub likely: u64,
+    /// The cautious figure, for a vocabulary that needs more tokens: this is held against context windows.
+    pub at_most: u64,
 }
 
 /// A top-level member of the body.
@@ -172,6 +181,65 @@ impl RequestView {
         cursor.object(|cursor, key| reader.member(cursor, key))?;
         cursor.end()?;
         reader.finish()
+    }
+
+    /// Prompt tokens that the request cannot exceed, told from lengths alone: no tokenizer makes more than one token of
+    /// a byte. Costs nothing; a request that fits by it needs no estimate.
+    pub fn prompt_bound(&self) -> u64 {
+        let mut fixed = Estimator::new(0);
+        self.add_fixed(&mut fixed);
+        fixed.tokens().saturating_add(self.text_bytes()).saturating_add(self.beyond.bytes)
+    }
+
+    /// Prompt tokens, estimated: images and tool definitions included. See [`super::tokens`] for how good it is.
+    pub fn estimate(&self, body: &[u8]) -> PromptTokens {
+        let mut estimator = Estimator::new(self.text_bytes());
+        self.add_fixed(&mut estimator);
+        for part in &self.parts {
+            match part.kind {
+                PartKind::Text | PartKind::Thinking | PartKind::ToolResult { .. } => {
+                    estimator.text(part.span.of(body));
+                }
+                PartKind::ToolCall { name } => {
+                    estimator.text(name.of(body));
+                    estimator.text(part.span.of(body));
+                }
+                PartKind::Audio | PartKind::Document | PartKind::Image => {}
+            }
+        }
+        if !self.tools.is_empty() {
+            estimator.schema(self.tools.of(body));
+        }
+        // Texts beyond the bound were counted in bytes only: four bytes a token is the usual rule of thumb, three is safe.
+        let beyond = self.beyond.bytes;
+        let at_most = estimator.cautious().saturating_add(beyond / 3).min(self.prompt_bound());
+        PromptTokens { likely: estimator.tokens().saturating_add(beyond / 4).min(at_most), at_most }
+    }
+
+    /// Bytes of text and tool definitions, as far as they are remembered.
+    fn text_bytes(&self) -> u64 {
+        let bytes = |part: &Part| match part.kind {
+            PartKind::Audio | PartKind::Document | PartKind::Image => 0,
+            PartKind::ToolCall { name } => name.len().saturating_add(part.span.len()),
+            PartKind::Text | PartKind::Thinking | PartKind::ToolResult { .. } => part.span.len(),
+        };
+        self.parts.iter().map(bytes).sum::<usize>().saturating_add(self.tools.len()) as u64
+    }
+
+    /// What messages, images and documents cost besides text.
+    fn add_fixed(&self, estimator: &mut Estimator) {
+        for _ in 0..self.messages {
+            estimator.message();
+        }
+        let here = |wanted: fn(PartKind) -> bool| self.parts.iter().filter(|part| wanted(part.kind)).count() as u64;
+        let images = here(|kind| kind == PartKind::Image).saturating_add(u64::from(self.beyond.images));
+        let documents = here(|kind| matches!(kind, PartKind::Audio | PartKind::Document));
+        for _ in 0..images {
+            estimator.image();
+        }
+        for _ in 0..documents.saturating_add(u64::from(self.beyond.documents)) {
+            estimator.document();
+        }
     }
 
     /// The top-level member of this name.
@@ -325,7 +393,6 @@ impl<'b> Reader<'b> {
         if self.blocks.assistant_last() {
             traits |= Traits::ASSISTANT_LAST;
         }
-        let (prompt_tokens, prompt_tokens_at_most) = estimate(&self);
         Ok(RequestView {
             dialect: self.dialect,
             model_span: value.span,
@@ -338,49 +405,8 @@ impl<'b> Reader<'b> {
             messages: self.blocks.messages,
             parts: self.blocks.parts,
             members: self.members,
-            prompt_tokens,
-            prompt_tokens_at_most,
+            tools: self.tools,
+            beyond: self.blocks.beyond,
         })
     }
-}
-
-/// Prompt tokens: the likely figure, and the cautious one that is held against a context window.
-fn estimate(reader: &Reader<'_>) -> (u64, u64) {
-    let body = reader.body;
-    let text_of = |part: &Part| match part.kind {
-        PartKind::Audio | PartKind::Document | PartKind::Image => 0,
-        PartKind::ToolCall { name } => name.len().saturating_add(part.span.len()),
-        PartKind::Text | PartKind::Thinking | PartKind::ToolResult { .. } => part.span.len(),
-    };
-    let texts: usize = reader.blocks.parts.iter().map(text_of).sum();
-    let mut estimator = Estimator::new(texts.saturating_add(reader.tools.len()) as u64);
-    for _ in 0..reader.blocks.messages {
-        estimator.message();
-    }
-    for part in &reader.blocks.parts {
-        match part.kind {
-            PartKind::Text | PartKind::Thinking | PartKind::ToolResult { .. } => {
-                estimator.text(part.span.of(body));
-            }
-            PartKind::ToolCall { name } => {
-                estimator.text(name.of(body));
-                estimator.text(part.span.of(body));
-            }
-            PartKind::Image => estimator.image(),
-            PartKind::Audio | PartKind::Document => estimator.document(),
-        }
-    }
-    if !reader.tools.is_empty() {
-        estimator.schema(reader.tools.of(body));
-    }
-    let beyond = reader.blocks.beyond;
-    for _ in 0..beyond.images {
-        estimator.image();
-    }
-    for _ in 0..beyond.documents {
-        estimator.document();
-    }
-    // Texts beyond the bound were counted in bytes only; four bytes a token is the usual rule of thumb, three is safe.
-    let (likely, cautious) = (estimator.tokens(), estimator.cautious());
-    (likely.saturating_add(beyond.bytes / 4), cautious.saturating_add(beyond.bytes / 3))
 }

@@ -81,15 +81,14 @@ fn shown(dialect: Dialect, body: &[u8]) -> String {
         };
         writeln!(out, "{} {role} {what}", part.message).unwrap();
     }
-    assert_eq!(view.model_span.of(body), serde_json_model(body).as_bytes(), "the span is the model's value");
+    let span = view.model_span.of(body);
+    assert_eq!(
+        serde_json::from_slice::<String>(span).unwrap(),
+        view.model,
+        "the span is the model's value, quotes included"
+    );
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(body).unwrap()["model"], view.model.as_str());
     out
-}
-
-/// The model's value as it stands, found by another reader. It has no white space around it.
-fn serde_json_model(body: &[u8]) -> String {
-    let members: std::collections::BTreeMap<String, &serde_json::value::RawValue> =
-        serde_json::from_slice(body).unwrap();
-    members["model"].get().to_owned()
 }
 
 fn code(dialect: Dialect, body: &[u8]) -> &'static str {

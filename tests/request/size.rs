@@ -44,9 +44,12 @@ fn base64_never_counts_as_text() {
                 r#"{{"model":"auto","{list}":[{{"role":"user","content":[{{"type":"text","text":"See"}},{block}]}}]}}"#
             )
         };
-        let (small, large) = (read(dialect, &body(tiny)), read(dialect, &body(&megabyte)));
-        assert_eq!(small.prompt_tokens, large.prompt_tokens, "{block}");
-        assert!(large.prompt_tokens < 10_000, "{block}: {}", large.prompt_tokens);
+        let (small_body, large_body) = (body(tiny), body(&megabyte));
+        let (small, large) = (read(dialect, &small_body), read(dialect, &large_body));
+        let (few, many) = (likely(&small, &small_body), likely(&large, &large_body));
+        assert_eq!(few, many, "{block}");
+        assert!(many < 10_000, "{block}: {many}");
+        assert_eq!(small.prompt_bound(), large.prompt_bound(), "{block}");
         assert_eq!(small.parts.len(), large.parts.len(), "{block}");
     }
 }
@@ -55,7 +58,7 @@ fn base64_never_counts_as_text() {
 fn tokens_grow_with_what_is_said() {
     let tokens = |text: &str| {
         let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"{text}"}}]}}"#);
-        read(Dialect::Chat, &body).prompt_tokens
+        likely(&read(Dialect::Chat, &body), &body)
     };
     let (one, ten) = (tokens(&"some words ".repeat(1000)), tokens(&"some words ".repeat(10_000)));
     assert!((1000..6000).contains(&one), "{one}");
@@ -65,8 +68,8 @@ fn tokens_grow_with_what_is_said() {
             r#"{"type":"function","function":{"name":"a","description":"Reads one file of the project."}}"#;
             n
         ];
-        read(Dialect::Chat, &format!(r#"{{"model":"auto","tools":[{}],"messages":[]}}"#, tools.join(",")))
-            .prompt_tokens
+        let body = format!(r#"{{"model":"auto","tools":[{}],"messages":[]}}"#, tools.join(","));
+        likely(&read(Dialect::Chat, &body), &body)
     };
     assert!(tools(20) > tools(2) + 100, "{} {}", tools(20), tools(2));
 }
@@ -97,18 +100,31 @@ fn a_very_long_conversation_keeps_its_opening_and_its_end() {
     assert_eq!(*texts.last().unwrap(), ("This is turn number 19999", 19_999));
     assert!(texts[1..].windows(2).all(|pair| pair[0].1 < pair[1].1), "in order");
     // What was left out counts all the same, images too: within a tenth of twice the half.
-    let half = read(Dialect::Messages, &turns(count / 2)).prompt_tokens;
-    let all = view.prompt_tokens;
+    let half_body = turns(count / 2);
+    let half = likely(&read(Dialect::Messages, &half_body), &half_body);
+    let all = likely(&view, &body);
     assert!(all > half * 19 / 10 && all < half * 21 / 10, "{half} and {all}");
 }
 
 #[test]
 fn one_message_of_many_parts_is_bounded() {
     let blocks = vec![r#"{"type":"text","text":"four words of text"}"#; 10_000].join(",");
-    let view = read(
-        Dialect::Messages,
-        &format!(r#"{{"model":"auto","messages":[{{"role":"user","content":[{blocks}]}}]}}"#),
-    );
+    let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":[{blocks}]}}]}}"#);
+    let view = read(Dialect::Messages, &body);
     assert_eq!(view.parts.len(), limits::TEXT_PIECES);
-    assert!(view.prompt_tokens > 30_000, "{}", view.prompt_tokens);
+    assert!(likely(&view, &body) > 30_000, "{}", likely(&view, &body));
+}
+
+#[test]
+fn the_estimate_never_exceeds_what_lengths_allow() {
+    for text in ["", "a", "1 2 3 4 5", "!?!?!?!?", "\\u00e9\\ud83d\\ude00", "日本語のテキスト", "\\n\\n\\n\\n"] {
+        let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+        let view = read(Dialect::Chat, &body);
+        let tokens = view.estimate(body.as_bytes());
+        assert!(tokens.likely <= tokens.at_most && tokens.at_most <= view.prompt_bound(), "{text}: {tokens:?}");
+    }
+}
+
+fn likely(view: &RequestView, body: &str) -> u64 {
+    view.estimate(body.as_bytes()).likely
 }

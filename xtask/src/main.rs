@@ -1,1 +1,51 @@
-fn main() {}
+//! `cargo xtask demo | test | bench | dist`: fetches what is needed, builds it, and runs it.
+
+mod bench;
+mod demo;
+mod dist;
+mod progress;
+mod table;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use live::Failure;
+use pointsman_cli::paint;
+
+/// Chores of the project: everything is fetched, built and run by one command.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// A real Envoy with the filter, simulated providers, 40 requests, one dead provider, and the bill.
+    Demo(demo::Options),
+    /// Everything that can be checked, real Envoy included.
+    Test,
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Build the filter as it ships, into target/dist.
+    Dist,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Demo(options) => demo::run(&options),
+        Chore::Test => test::run(),
+        Chore::Bench(bench) => bench::run(&bench),
+        Chore::Dist => dist::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(text)) => {
+            paint::error(&text);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -227,6 +227,12 @@ impl Envoy {
         let resting = self.store.data().quirks.resting.clone();
         let chain = cluster.strip_prefix("chain:").unwrap_or_default().split('+');
         let chain: Vec<String> = chain.filter(|name| !resting.contains(*name)).map(str::to_owned).collect();
+        let longest = self.clusters.iter().map(|name| name.matches('+').count()).max().unwrap_or(0);
+        // The route's own number is for the longest chain. The header takes precedence, and never leaves Envoy.
+        let headers = self.stream().request.as_mut().expect("a request");
+        let retries = only(headers, "x-envoy-max-retries").map(|text| text.parse().expect("a number"));
+        let retries: usize = retries.unwrap_or(longest);
+        headers.retain(|(name, _)| name != "x-envoy-max-retries");
         for (i, upstream) in chain.iter().enumerate() {
             let keys: Vec<_> = self.keys.clone().into_iter().collect();
             let stream = self.stream();
@@ -251,13 +257,12 @@ impl Envoy {
             let held = mem::take(&mut self.store.data_mut().stream);
             let answer = provider(self, &sent);
             self.store.data_mut().stream = held;
-            let last = i + 1 == chain.len();
             if let Answer::Full { headers, .. } = &answer {
                 self.stream().response = Some(headers.clone());
                 let count = headers.len() as u32;
                 self.call::<_, u32>("proxy_on_response_headers", (attempt, count, 0u32));
             }
-            if answer.is_retried() && !last {
+            if answer.is_retried() && i < retries {
                 self.delete(attempt, false);
                 continue;
             }
@@ -406,7 +411,8 @@ fn check_framing(sent: &Sent, trailers: bool) {
 }
 
 fn status(headers: &Headers) -> u16 {
-    only(headers, ":status").and_then(|status| status.parse().ok()).unwrap_or(0)
+    let value = headers.iter().find(|(name, _)| name == ":status").map(|(_, value)| value);
+    value.and_then(|value| str::from_utf8(value).ok()?.parse().ok()).unwrap_or(0)
 }
 
 fn only<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {

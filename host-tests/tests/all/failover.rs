@@ -78,6 +78,15 @@ fn the_last_answer_is_the_clients_when_all_fail() {
     assert_eq!(outcome.sent.len(), 4);
 }
 
+/// Envoy would go past the end of a short chain and answer "no healthy upstream" itself.
+#[test]
+fn a_chain_of_one_is_not_retried() {
+    let limited = Answer::json(429, r#"{"error":{"message":"slow down"}}"#);
+    let outcome = envoy().exchange(chat().header("x-pointsman-tier", "best"), |_, _| limited.clone());
+    assert_eq!((outcome.status, outcome.sent.len()), (429, 1));
+    assert_eq!(outcome.body, br#"{"error":{"message":"slow down"}}"#);
+}
+
 #[test]
 fn a_connection_that_never_answers_is_reported_as_envoy_reports_it() {
     let outcome = envoy().exchange(chat(), |_, _| Answer::Reset);

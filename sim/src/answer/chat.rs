@@ -201,12 +201,22 @@ impl Stream<'_> {
         let (ask, answer) = (self.ask, self.answer);
         let mut choice = vec![
             ("index".to_owned(), Json::from(index)),
-            ("delta".to_owned(), if ask.vendor == Vendor::DeepSeek { obj! {"content": ""} } else { obj! {} }),
+            (
+                "delta".to_owned(),
+                if ask.vendor == Vendor::DeepSeek {
+                    obj! {"content": ""}
+                } else {
+                    obj! {}
+                },
+            ),
             ("logprobs".to_owned(), Json::Null),
             ("finish_reason".to_owned(), Json::from(finish(answer))),
         ];
         // The older Kimi models put it here, asked or not.
-        if ask.model.family == Family::Kimi && ask.vendor == Vendor::Moonshot && !ask.model.has(Quirk::CacheOptions) {
+        if ask.model.family == Family::Kimi
+            && ask.vendor == Vendor::Moonshot
+            && !ask.model.has(Quirk::CacheOptions)
+        {
             choice.push(("usage".to_owned(), usage(ask, answer.billed)));
         }
         // Z.ai sends it along with the end, asked or not.

@@ -85,7 +85,12 @@ pub(crate) fn make(ask: &Ask, prompt: Billed) -> Answer {
                 Some(schema) => schema::value(&as_object(schema), &mut dice).compact(),
                 None => text::prose(&mut dice, 12),
             };
-            Call { id: call_id(ask, &tool.name, position, &mut dice), name: tool.name.clone(), arguments, freeform: tool.freeform }
+            Call {
+                id: call_id(ask, &tool.name, position, &mut dice),
+                name: tool.name.clone(),
+                arguments,
+                freeform: tool.freeform,
+            }
         })
         .collect();
     let text = match (&ask.format, calls.is_empty()) {
@@ -173,8 +178,11 @@ fn wanted_tools(ask: &Ask) -> Vec<usize> {
         .split("TOOL:")
         .skip(1)
         .map(|rest| {
-            let word: String =
-                rest.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || "_-.".contains(*letter)).collect();
+            let word: String = rest
+                .trim_start()
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || "_-.".contains(*letter))
+                .collect();
             ask.tools.iter().position(|tool| tool.name == word).unwrap_or(0)
         })
         .collect();
@@ -183,7 +191,9 @@ fn wanted_tools(ask: &Ask) -> Vec<usize> {
         return asked.into_iter().take(most).collect();
     }
     let words = |name: &str| {
-        ask.last_text.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter))).any(|word| word == name)
+        ask.last_text
+            .split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)))
+            .any(|word| word == name)
     };
     let named = ask.tools.iter().position(|tool| !ask.last_is_result && words(&tool.name));
     match named {
@@ -206,7 +216,9 @@ fn as_object(schema: &Json) -> Json {
 fn call_id(ask: &Ask, name: &str, position: usize, dice: &mut Dice) -> String {
     use crate::vendor::Dialect::Messages;
     match (ask.vendor, ask.dialect) {
-        (Vendor::MiniMax, _) => format!("call_function_{}_1", dice.string(b"abcdefghijklmnopqrstuvwxyz0123456789", 12)),
+        (Vendor::MiniMax, _) => {
+            format!("call_function_{}_1", dice.string(b"abcdefghijklmnopqrstuvwxyz0123456789", 12))
+        }
         (Vendor::Anthropic, _) | (_, Messages) => format!("toolu_01{}", dice.string(ALPHANUMERIC, 22)),
         (Vendor::DeepSeek, _) => format!("call_00_{}", dice.string(ALPHANUMERIC, 20)),
         (Vendor::Moonshot, _) => format!("{name}:{}", dice.below(1000) * 8 + position as u64),

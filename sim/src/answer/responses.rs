@@ -94,7 +94,8 @@ fn items(ask: &Ask, answer: &Answer, account: u64) -> Vec<Item> {
     if !answer.text.is_empty() || answer.calls.is_empty() {
         let id = hex_id(answer, 3, "msg_", 50);
         let status = status(answer);
-        let part = obj! {"type": "output_text", "annotations": arr![], "logprobs": arr![], "text": &answer.text};
+        let part =
+            obj! {"type": "output_text", "annotations": arr![], "logprobs": arr![], "text": &answer.text};
         items.push(Item {
             json: obj! {"id": &id, "type": "message", "status": status, "content": arr![part], "role": "assistant"},
             id,
@@ -160,7 +161,11 @@ const fn status(answer: &Answer) -> &'static str {
 
 fn response(ask: &Ask, answer: &Answer, status: &str, output: Vec<Json>, ended: bool) -> Json {
     let echo = |key: &str| ask.echo.get(key).cloned().unwrap_or(Json::Null);
-    let incomplete = if status == "incomplete" { obj! {"reason": "max_output_tokens"} } else { Json::Null };
+    let incomplete = if status == "incomplete" {
+        obj! {"reason": "max_output_tokens"}
+    } else {
+        Json::Null
+    };
     let effort = if ask.model.efforts.is_empty() { Json::Null } else { Json::from(ask.effort.name()) };
     obj! {
         "id": response_id(answer),

@@ -52,7 +52,9 @@ fn fill(root: &Json, schema: &Json, dice: &mut Dice, depth: usize) -> Json {
 fn kind(schema: &Json) -> &str {
     match schema.get("type") {
         Some(Json::String(kind)) => kind,
-        Some(Json::Array(kinds)) => kinds.iter().filter_map(Json::as_str).find(|kind| *kind != "null").unwrap_or("null"),
+        Some(Json::Array(kinds)) => {
+            kinds.iter().filter_map(Json::as_str).find(|kind| *kind != "null").unwrap_or("null")
+        }
         _ if schema.get("properties").is_some() => "object",
         _ if schema.get("items").is_some() => "array",
         _ => "string",
@@ -61,8 +63,13 @@ fn kind(schema: &Json) -> &str {
 
 fn object(root: &Json, schema: &Json, dice: &mut Dice, depth: usize) -> Json {
     let properties = schema.get("properties").map_or(&[][..], Json::pairs);
-    let required: Vec<&str> =
-        schema.get("required").and_then(Json::as_array).unwrap_or(&[]).iter().filter_map(Json::as_str).collect();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Json::as_array)
+        .unwrap_or(&[])
+        .iter()
+        .filter_map(Json::as_str)
+        .collect();
     // Deep down only what must be there, so that a recursive schema comes to an end.
     let wanted = |name: &str| depth < 3 || required.contains(&name);
     let mut pairs: Vec<(String, Json)> = properties

@@ -4,11 +4,12 @@ use crate::hash::Dice;
 
 /// Some of them are not ASCII, so that a cut inside a character would be seen.
 const WORDS: &[&str] = &[
-    "the", "a", "of", "and", "to", "is", "in", "it", "that", "as", "with", "for", "on", "one", "this", "each", "more",
-    "first", "then", "value", "result", "list", "node", "path", "step", "case", "bound", "input", "output", "request",
-    "answer", "model", "point", "line", "track", "switch", "signal", "train", "route", "station", "table", "order",
-    "time", "cost", "number", "naïve", "café", "Zürich", "函数", "→", "größer", "été", "🚂", "checks", "returns", "keeps",
-    "reads", "holds", "turns", "follows", "needs", "gives", "shows", "small", "long", "short", "cold", "warm", "exact",
+    "the", "a", "of", "and", "to", "is", "in", "it", "that", "as", "with", "for", "on", "one", "this",
+    "each", "more", "first", "then", "value", "result", "list", "node", "path", "step", "case", "bound",
+    "input", "output", "request", "answer", "model", "point", "line", "track", "switch", "signal", "train",
+    "route", "station", "table", "order", "time", "cost", "number", "naïve", "café", "Zürich", "函数", "→",
+    "größer", "été", "🚂", "checks", "returns", "keeps", "reads", "holds", "turns", "follows", "needs",
+    "gives", "shows", "small", "long", "short", "cold", "warm", "exact",
 ];
 
 /// About `tokens` tokens of sentences, never fewer than one word.
@@ -53,12 +54,13 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// Splits into `parts` pieces of about equal size, or pieces of about twelve bytes. No piece is empty.
+/// Splits into `parts` pieces of about equal size (fewer if there are not so many characters), or, without a number,
+/// into pieces of about twelve bytes. No piece is empty.
 pub(crate) fn pieces(text: &str, parts: Option<usize>) -> Vec<&str> {
-    let size = parts.map_or(12, |parts| text.len().div_ceil(parts.max(1))).max(1);
     let mut rest = text;
     let mut pieces = Vec::new();
     while !rest.is_empty() {
+        let size = parts.map_or(12, |parts| rest.len().div_ceil(parts.saturating_sub(pieces.len()).max(1)));
         let mut head = cut(rest, size);
         if head.is_empty() {
             head = rest.chars().next().map_or(rest, |first| &rest[..first.len_utf8()]);
@@ -79,6 +81,7 @@ mod tests {
         for parts in [None, Some(1), Some(7), Some(5000)] {
             assert_eq!(pieces(&text, parts).concat(), text);
         }
+        assert_eq!(pieces(&text, Some(7)).len(), 7);
         assert_eq!(pieces("abcdef", Some(3)), ["ab", "cd", "ef"]);
     }
 }

@@ -61,7 +61,8 @@ fn read_options(ask: &mut Ask, body: &Json) -> Read<()> {
         Some(_) => return Err(Refusal::invalid("Invalid 'stop': expected up to 4 strings").param("stop")),
     };
     ask.cache_long = body.at(&["prompt_cache_options", "ttl"]).and_then(Json::as_str) == Some("12h");
-    ask.cache_marked_only = body.at(&["prompt_cache_options", "mode"]).and_then(Json::as_str) == Some("explicit");
+    ask.cache_marked_only =
+        body.at(&["prompt_cache_options", "mode"]).and_then(Json::as_str) == Some("explicit");
     ask.scope = Hash::new().with(body.text("prompt_cache_key")).with(body.text("user_id")).value();
     Ok(())
 }
@@ -214,7 +215,9 @@ fn read_calls<'a>(message: &'a Json, at: &str) -> Read<BTreeSet<&'a str>> {
         if inner.is_none_or(|inner| inner.text("name").is_empty()) {
             return Err(missing(&format!("{at}.function.name")));
         }
-        if call.text("type") == "function" && call.at(&["function", "arguments"]).and_then(Json::as_str).is_none() {
+        if call.text("type") == "function"
+            && call.at(&["function", "arguments"]).and_then(Json::as_str).is_none()
+        {
             return Err(missing(&format!("{at}.function.arguments")));
         }
         ids.insert(id);
@@ -251,13 +254,16 @@ fn check_content(content: &Json, at: &str, media: bool) -> Read<()> {
             }
             Ok(())
         }
-        _ => Err(Refusal::invalid(format!("Invalid type for '{at}': expected a string or an array")).param(at)),
+        _ => {
+            Err(Refusal::invalid(format!("Invalid type for '{at}': expected a string or an array")).param(at))
+        }
     }
 }
 
 fn message_tokens(model: &Model, message: &Json) -> u64 {
     let content = message.get("content").map_or(0, text_tokens);
-    let calls: u64 = message.get("tool_calls").and_then(Json::as_array).unwrap_or(&[]).iter().map(call_tokens).sum();
+    let calls: u64 =
+        message.get("tool_calls").and_then(Json::as_array).unwrap_or(&[]).iter().map(call_tokens).sum();
     let reasoning = match model.family {
         Family::DeepSeek | Family::Kimi | Family::Glm => tokens(message.text("reasoning_content")),
         _ => 0,

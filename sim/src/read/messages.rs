@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Read, count, flag, list, within};
-use crate::ask::{Ask, Choice, Format, Segment, Show, Tool, mark_of, plain_text, text_tokens, tokens, unmarked};
+use crate::ask::{
+    Ask, Choice, Format, Segment, Show, Tool, mark_of, plain_text, text_tokens, tokens, unmarked,
+};
 use crate::hash::Hash;
 use crate::json::{Json, obj};
 use crate::models::{Effort, Family, Model, Quirk};
@@ -18,6 +20,8 @@ pub(crate) struct Account {
     pub(crate) id: u64,
     /// The account is one of those whose thinking blocks are tied to their prefix.
     pub(crate) prefix_bound: bool,
+    /// A block whose prefix has changed is dropped, not refused.
+    pub(crate) drops_bound: bool,
     /// Only the tokens are wanted; `max_tokens` may be missing.
     pub(crate) counting: bool,
 }
@@ -37,10 +41,9 @@ pub(crate) fn read(
     read_tools(&mut ask, body, &mut binding)?;
     read_system(&mut ask, body, &mut binding)?;
     read_messages(&mut ask, body, account, &mut binding)?;
-    if let Some(mark) = body.get("cache_control").and_then(|_| mark_of(body)) {
-        if let Some(last) = ask.prompt.last_mut() {
-            last.mark = Some(mark);
-        }
+    let mark = body.get("cache_control").and_then(|_| mark_of(body));
+    if let Some((last, mark)) = ask.prompt.last_mut().zip(mark) {
+        last.mark = Some(mark);
     }
     check_marks(&ask)?;
     ask.binding = binding.value();
@@ -82,7 +85,9 @@ fn read_options(ask: &mut Ask, body: &Json, account: Account) -> Read<()> {
     }
     if let Some(format) = body.at(&["output_config", "format"]) {
         match (format.text("type"), format.get("schema")) {
-            ("json_schema", Some(schema)) if schema.is_object() => ask.format = Format::Schema(schema.clone()),
+            ("json_schema", Some(schema)) if schema.is_object() => {
+                ask.format = Format::Schema(schema.clone())
+            }
             _ => return Err(Refusal::invalid("output_config.format.schema: Field required")),
         }
     }
@@ -124,11 +129,9 @@ fn read_tools(ask: &mut Ask, body: &Json, binding: &mut Hash) -> Read<()> {
             return Err(Refusal::invalid(format!("tools.{index}.custom.name: Field required")));
         }
         match tool.get("input_schema") {
-            Some(schema) if schema.is_object() && custom => ask.tools.push(Tool {
-                name: name.to_owned(),
-                schema: Some(schema.clone()),
-                freeform: false,
-            }),
+            Some(schema) if schema.is_object() && custom => {
+                ask.tools.push(Tool { name: name.to_owned(), schema: Some(schema.clone()), freeform: false })
+            }
             _ if custom => {
                 return Err(Refusal::invalid(format!("tools.{index}.custom.input_schema: Field required")));
             }
@@ -155,7 +158,9 @@ fn read_tools(ask: &mut Ask, body: &Json, binding: &mut Hash) -> Read<()> {
         "tool" => {
             let name = choice.text("name");
             if !list(body, "tools")?.iter().any(|tool| tool.text("name") == name) {
-                return Err(Refusal::invalid(format!("tool_choice.tool: tool '{name}' not found in provided tools")));
+                return Err(Refusal::invalid(format!(
+                    "tool_choice.tool: tool '{name}' not found in provided tools"
+                )));
             }
             Choice::Named(name.to_owned())
         }
@@ -210,7 +215,9 @@ fn read_messages(ask: &mut Ask, body: &Json, account: Account, binding: &mut Has
         let blocks = match message.get("content") {
             None => return Err(Refusal::invalid(format!("messages.{index}.content: Field required"))),
             Some(Json::String(text)) if text.is_empty() => {
-                return Err(Refusal::invalid(format!("messages.{index}: user messages must have non-empty content")));
+                return Err(Refusal::invalid(format!(
+                    "messages.{index}: user messages must have non-empty content"
+                )));
             }
             Some(Json::String(text)) => vec![obj! {"type": "text", "text": text}],
             Some(Json::Array(blocks)) if blocks.is_empty() && index + 1 < messages.len() => {
@@ -221,7 +228,9 @@ fn read_messages(ask: &mut Ask, body: &Json, account: Account, binding: &mut Has
             }
             Some(Json::Array(blocks)) => blocks.clone(),
             Some(_) => {
-                return Err(Refusal::invalid(format!("messages.{index}.content: Input should be a valid list")));
+                return Err(Refusal::invalid(format!(
+                    "messages.{index}.content: Input should be a valid list"
+                )));
             }
         };
         if role == "user" {
@@ -229,7 +238,8 @@ fn read_messages(ask: &mut Ask, body: &Json, account: Account, binding: &mut Has
             if let Some(id) = answered.iter().find(|id| !calls.contains(*id)) {
                 return Err(orphan(ask.vendor, index, id));
             }
-            let unanswered: Vec<&str> = calls.iter().filter(|id| !answered.contains(*id)).map(String::as_str).collect();
+            let unanswered: Vec<&str> =
+                calls.iter().filter(|id| !answered.contains(*id)).map(String::as_str).collect();
             if !unanswered.is_empty() {
                 return Err(unanswered_calls(ask.vendor, caller, &unanswered));
             }
@@ -326,14 +336,20 @@ fn keeps(ask: &Ask, block: &Json, at: &str, account: Account, binding: u64) -> R
     match verdict {
         Verdict::Good => Ok(true),
         Verdict::Unreadable => Ok(false),
-        Verdict::Bound => Err(Refusal::invalid(format!("{at}: The block is bound to a different conversation"))),
+        Verdict::Bound if account.drops_bound => Ok(false),
+        Verdict::Bound => {
+            Err(Refusal::invalid(format!("{at}: The block is bound to a different conversation")))
+        }
         Verdict::Invalid => Err(Refusal::invalid(format!("{at}: Invalid `signature` in `thinking` block"))),
     }
 }
 
 fn push_block(ask: &mut Ask, role: &str, block: &Json, in_messages: bool, binding: &mut Hash) {
-    let bare = unmarked(block).compact();
-    let hash = Hash::new().with(role).with(&bare).value();
+    let bare = unmarked(block);
+    // Text is the same prompt as a string and as a block, however its keys are ordered.
+    let plain = bare.text("type") == "text" && bare.pairs().len() == 2;
+    let bare = if plain { bare.text("text").to_owned() } else { bare.compact() };
+    let hash = Hash::new().with(role).number(u64::from(plain)).with(&bare).value();
     if !is_thinking(block) {
         *binding = binding.number(hash);
     }

@@ -44,7 +44,9 @@ pub(crate) fn read(
     match body.get("input") {
         Some(Json::String(text)) => items.push(obj! {"role": "user", "content": text}),
         Some(Json::Array(input)) => items.extend(input.iter().cloned()),
-        Some(_) => return Err(Refusal::invalid("Invalid type for 'input'.").param("input").code("invalid_type")),
+        Some(_) => {
+            return Err(Refusal::invalid("Invalid type for 'input'.").param("input").code("invalid_type"));
+        }
         None => {}
     }
     if items.is_empty() {
@@ -107,7 +109,9 @@ fn read_options(ask: &mut Ask, body: &Json) -> Read<()> {
                     _ => return Err(missing("text.format.schema")),
                 },
                 other => {
-                    return Err(Refusal::invalid(format!("Invalid value: '{other}'.")).param("text.format.type"));
+                    return Err(
+                        Refusal::invalid(format!("Invalid value: '{other}'.")).param("text.format.type")
+                    );
                 }
             };
         }
@@ -116,7 +120,8 @@ fn read_options(ask: &mut Ask, body: &Json) -> Read<()> {
     ask.encrypted = included.contains(&"reasoning.encrypted_content");
     ask.keep_response = body.get("store").and_then(Json::as_bool).unwrap_or(true);
     ask.cache_long = body.at(&["prompt_cache_options", "ttl"]).and_then(Json::as_str) == Some("12h");
-    ask.cache_marked_only = body.at(&["prompt_cache_options", "mode"]).and_then(Json::as_str) == Some("explicit");
+    ask.cache_marked_only =
+        body.at(&["prompt_cache_options", "mode"]).and_then(Json::as_str) == Some("explicit");
     ask.scope = Hash::new().with(body.text("prompt_cache_key")).with("").value();
     ask.echo = echo(body);
     Ok(())
@@ -149,7 +154,12 @@ fn read_tools(ask: &mut Ask, body: &Json) -> Read<()> {
     for (index, tool) in tools.iter().enumerate() {
         read_tool(ask, tool, &format!("tools[{index}]"))?;
         let bare = unmarked(tool).compact();
-        ask.prompt.push(Segment { tokens: tokens(&bare), hash: Hash::of(&bare), mark: None, in_messages: false });
+        ask.prompt.push(Segment {
+            tokens: tokens(&bare),
+            hash: Hash::of(&bare),
+            mark: None,
+            in_messages: false,
+        });
     }
     ask.parallel = body.get("parallel_tool_calls").and_then(Json::as_bool).unwrap_or(true);
     ask.choice = match body.get("tool_choice") {
@@ -158,8 +168,10 @@ fn read_tools(ask: &mut Ask, body: &Json) -> Read<()> {
             "auto" => Choice::Auto,
             "none" => Choice::Never,
             "required" if tools.is_empty() => {
-                return Err(Refusal::invalid("Tool choice 'required' must be specified with 'tools' parameter.")
-                    .param("tool_choice"));
+                return Err(Refusal::invalid(
+                    "Tool choice 'required' must be specified with 'tools' parameter.",
+                )
+                .param("tool_choice"));
             }
             "required" => Choice::Any,
             other => return Err(Refusal::invalid(format!("Invalid value: '{other}'.")).param("tool_choice")),
@@ -233,10 +245,11 @@ fn read_items(ask: &mut Ask, items: &[Json], account: u64) -> Read<()> {
                 answered.insert(call);
             }
             "reasoning" => check_reasoning(ask, item, account)?,
-            "compaction" | "compaction_summary" => {
-                if ask.vendor == Vendor::OpenAi && !signature::openai_reads(item.text("encrypted_content"), account) {
-                    return Err(unreadable());
-                }
+            "compaction" | "compaction_summary"
+                if ask.vendor == Vendor::OpenAi
+                    && !signature::openai_reads(item.text("encrypted_content"), account) =>
+            {
+                return Err(unreadable());
             }
             _ => {}
         }
@@ -262,11 +275,13 @@ fn read_items(ask: &mut Ask, items: &[Json], account: u64) -> Read<()> {
         });
     }
     if let Some(call) = open.first() {
-        return Err(Refusal::invalid(format!("No tool output found for function call {call}.")).param("input"));
+        return Err(
+            Refusal::invalid(format!("No tool output found for function call {call}.")).param("input")
+        );
     }
-    ask.first_turn = !items
-        .iter()
-        .any(|item| item.text("role") == "assistant" || matches!(item.text("type"), "function_call" | "reasoning"));
+    ask.first_turn = !items.iter().any(|item| {
+        item.text("role") == "assistant" || matches!(item.text("type"), "function_call" | "reasoning")
+    });
     if let Some(last) = items.last() {
         ask.last_is_result = last.text("type").ends_with("_call_output");
         let content = last.get("content").or_else(|| last.get("output"));

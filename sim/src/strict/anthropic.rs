@@ -1,5 +1,7 @@
 //! The Claude API.
 
+use std::collections::BTreeSet;
+
 use hyper::HeaderMap;
 
 use super::{Check, messages as turns, thinking_type, unknown};
@@ -39,7 +41,6 @@ const BETA_KEYS: &[(&str, &[&str])] = &[
     ("fallbacks", &["server-side-fallback-"]),
     ("thread", &["message-threads-"]),
     ("compaction", &["compact-"]),
-    ("speed", &["fast-mode-"]),
 ];
 
 const BLOCK_KEYS: &[(&str, &[&str])] = &[
@@ -65,6 +66,23 @@ const TOOL_KEYS: &[&str] = &[
     "eager_input_streaming",
 ];
 
+/// Keys of the objects at the top: which object, which keys, and the beta that allows more.
+const INNER_KEYS: &[(&str, &[&str], &str)] = &[
+    ("metadata", &["user_id"], "user-profiles-"),
+    ("thinking", &["type", "budget_tokens", "display"], BINDING_BETA),
+    ("output_config", &["effort", "format"], "task-budgets-"),
+    ("tool_choice", &["type", "name", "disable_parallel_tool_use"], "-"),
+];
+
+const BINDING_BETA: &str = "thinking-binding-controls-2026-08-01";
+
+/// Whether the request asks for thinking blocks of another prefix to be dropped instead of refused.
+pub(super) fn drops_bound(body: &Json, headers: &HeaderMap) -> bool {
+    let wish = body.at(&["thinking", "block_binding", "prefix_mismatch_behavior"]).and_then(Json::as_str);
+    wish == Some("drop_block")
+        && betas(headers).is_ok_and(|betas| betas.iter().any(|beta| beta == BINDING_BETA))
+}
+
 /// Headers, keys and ids.
 pub(super) fn before(model: &Model, body: &Json, headers: &HeaderMap) -> Check {
     match headers.get("anthropic-version").map(|value| value.as_bytes()) {
@@ -83,6 +101,15 @@ pub(super) fn before(model: &Model, body: &Json, headers: &HeaderMap) -> Check {
             return Err(Refusal::invalid(format!("{key}: Extra inputs are not permitted")));
         }
     }
+    for (object, known, beta) in INNER_KEYS {
+        let strange = body.get(object).and_then(|inner| unknown(inner, known));
+        if let Some(key) = strange.filter(|_| !betas.iter().any(|known| known.starts_with(beta))) {
+            return Err(Refusal::invalid(format!("{object}.{key}: Extra inputs are not permitted")));
+        }
+    }
+    for (index, block) in body.get("system").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate() {
+        check_block(block, &format!("system.{index}"))?;
+    }
     let turns_may_carry_more = betas.iter().any(|beta| beta.starts_with("mid-conversation-"));
     for (index, message) in turns(body).iter().enumerate() {
         if let Some(key) = unknown(message, &["role", "content"]).filter(|_| !turns_may_carry_more) {
@@ -94,16 +121,39 @@ pub(super) fn before(model: &Model, body: &Json, headers: &HeaderMap) -> Check {
                  parameter."
             )));
         }
-        for (place, block) in message.get("content").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate() {
+        for (place, block) in
+            message.get("content").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate()
+        {
             check_block(block, &format!("messages.{index}.content.{place}"))?;
         }
     }
+    let mut names = BTreeSet::new();
     for (index, tool) in body.get("tools").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate() {
         if !matches!(tool.text("type"), "" | "custom") {
             continue;
         }
         if let Some(key) = unknown(tool, TOOL_KEYS) {
-            return Err(Refusal::invalid(format!("tools.{index}.custom.{key}: Extra inputs are not permitted")));
+            return Err(Refusal::invalid(format!(
+                "tools.{index}.custom.{key}: Extra inputs are not permitted"
+            )));
+        }
+        check_mark(tool, &format!("tools.{index}.custom"))?;
+        let schema = tool.get("input_schema");
+        if schema.is_some_and(|schema| schema.text("type") != "object") {
+            return Err(Refusal::invalid(format!(
+                "tools.{index}.custom.input_schema.type: Input should be 'object'"
+            )));
+        }
+        if schema
+            .is_some_and(|schema| ["oneOf", "allOf", "anyOf"].iter().any(|key| schema.get(key).is_some()))
+        {
+            return Err(Refusal::invalid(format!(
+                "tools.{index}.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top \
+                 level"
+            )));
+        }
+        if !names.insert(tool.text("name")) {
+            return Err(Refusal::invalid("tools: Tool names must be unique."));
         }
         if !is_word(tool.text("name"), 128) {
             return Err(Refusal::invalid(format!(
@@ -142,11 +192,11 @@ fn ends_in_date(beta: &str) -> bool {
 
 fn check_block(block: &Json, at: &str) -> Check {
     let kind = block.text("type");
-    if let Some((_, known)) = BLOCK_KEYS.iter().find(|(known, _)| *known == kind) {
-        if let Some(key) = unknown(block, known) {
-            return Err(Refusal::invalid(format!("{at}.{kind}.{key}: Extra inputs are not permitted")));
-        }
+    let known = BLOCK_KEYS.iter().find(|(known, _)| *known == kind).map(|(_, known)| *known);
+    if let Some(key) = known.and_then(|known| unknown(block, known)) {
+        return Err(Refusal::invalid(format!("{at}.{kind}.{key}: Extra inputs are not permitted")));
     }
+    check_mark(block, &format!("{at}.{kind}"))?;
     for (wanted, key) in [("tool_use", "id"), ("tool_result", "tool_use_id")] {
         if kind == wanted && !is_word(block.text(key), 256) {
             return Err(Refusal::invalid(format!(
@@ -155,6 +205,18 @@ fn check_block(block: &Json, at: &str) -> Check {
         }
     }
     Ok(())
+}
+
+fn check_mark(block: &Json, at: &str) -> Check {
+    match block.get("cache_control") {
+        Some(mark) if mark.text("type") != "ephemeral" => {
+            Err(Refusal::invalid(format!("{at}.cache_control.type: Input should be 'ephemeral'")))
+        }
+        Some(mark) if !matches!(mark.text("ttl"), "" | "5m" | "1h") => {
+            Err(Refusal::invalid(format!("{at}.cache_control.ephemeral.ttl: Input should be '5m' or '1h'")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_word(text: &str, longest: usize) -> bool {
@@ -184,7 +246,9 @@ pub(super) fn messages(ask: &mut Ask, body: &Json) -> Check {
             ));
         }
         if body.get("top_k").is_some() {
-            return Err(Refusal::invalid("`top_k` must be unset when thinking is enabled or in adaptive mode."));
+            return Err(Refusal::invalid(
+                "`top_k` must be unset when thinking is enabled or in adaptive mode.",
+            ));
         }
         if body.get("top_p").and_then(Json::as_f64).is_some_and(|value| value < 0.95) {
             return Err(Refusal::invalid(
@@ -237,15 +301,18 @@ fn check_thinking(ask: &Ask, body: &Json) -> Check {
             "\"thinking.type.disabled\" is not supported for this model. Use \"output_config.effort\" to reduce \
              thinking.",
         )),
-        "disabled" if model.has(Quirk::DisableUpToHigh) && ask.effort > Effort::High => Err(Refusal::invalid(
-            "\"thinking.type.disabled\" is not supported with an effort above 'high' for this model.",
-        )),
+        "disabled" if model.has(Quirk::DisableUpToHigh) && ask.effort > Effort::High => {
+            Err(Refusal::invalid(
+                "\"thinking.type.disabled\" is not supported with an effort above 'high' for this model.",
+            ))
+        }
         _ => Ok(()),
     }
 }
 
 fn check_budget(ask: &Ask, body: &Json) -> Check {
-    let budget = ask.budget.ok_or_else(|| Refusal::invalid("thinking.enabled.budget_tokens: Field required"))?;
+    let budget =
+        ask.budget.ok_or_else(|| Refusal::invalid("thinking.enabled.budget_tokens: Field required"))?;
     if budget < 1024 {
         return Err(Refusal::invalid(
             "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024",
@@ -260,9 +327,9 @@ fn check_budget(ask: &Ask, body: &Json) -> Check {
     // The turn whose tool results come last must show how it was thought out.
     let turns = turns(body);
     let caller = turns.iter().rposition(|turn| turn.text("role") == "assistant");
-    let Some((index, blocks)) = caller.and_then(|index| {
-        Some((index, turns.get(index)?.get("content")?.as_array()?))
-    }) else {
+    let Some((index, blocks)) =
+        caller.and_then(|index| Some((index, turns.get(index)?.get("content")?.as_array()?)))
+    else {
         return Ok(());
     };
     let calls = blocks.iter().any(|block| block.text("type") == "tool_use");
@@ -286,7 +353,8 @@ pub(super) fn compat(ask: &mut Ask, body: &Json) -> Check {
             return Err(Refusal::invalid(format!("`{key}` is deprecated for this model.")));
         }
     }
-    if model.has(Quirk::NoPrefill) && turns(body).last().is_some_and(|last| last.text("role") == "assistant") {
+    if model.has(Quirk::NoPrefill) && turns(body).last().is_some_and(|last| last.text("role") == "assistant")
+    {
         return Err(Refusal::invalid(
             "This model does not support assistant message prefill. The conversation must end with a user message.",
         ));

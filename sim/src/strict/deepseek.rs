@@ -77,7 +77,9 @@ pub(super) fn chat(ask: &mut Ask, body: &Json) -> Check {
     if ask.thinks {
         for key in ["logprobs", "top_logprobs"] {
             if body.get(key).is_some_and(|value| *value != Json::Bool(false)) {
-                return Err(Refusal::invalid(format!("deepseek-reasoner does not support the parameter {key}")));
+                return Err(Refusal::invalid(format!(
+                    "deepseek-reasoner does not support the parameter {key}"
+                )));
             }
         }
         // An empty one counts as missing; a single space does not.

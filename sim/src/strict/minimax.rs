@@ -60,7 +60,10 @@ pub(super) fn any(ask: &mut Ask, body: &Json) -> Check {
         return Err(Refusal::invalid("n must be 1"));
     }
     if matches!(ask.format, Format::Schema(_)) && m2 && ask.dialect == Dialect::Chat {
-        return Err(Refusal::invalid(format!("response_format json_schema is not supported by {}", model.id)));
+        return Err(Refusal::invalid(format!(
+            "response_format json_schema is not supported by {}",
+            model.id
+        )));
     }
     if ask.dialect == Dialect::Responses {
         super::minimax::pictures(model, body)?;

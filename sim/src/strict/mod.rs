@@ -20,7 +20,13 @@ use crate::vendor::{Dialect, Vendor};
 type Check = Result<(), Refusal>;
 
 /// Looks at the raw body before it is read: unknown keys, roles, parts. Also at the headers that go with it.
-pub(crate) fn before(vendor: Vendor, dialect: Dialect, model: &Model, body: &Json, headers: &HeaderMap) -> Check {
+pub(crate) fn before(
+    vendor: Vendor,
+    dialect: Dialect,
+    model: &Model,
+    body: &Json,
+    headers: &HeaderMap,
+) -> Check {
     match (vendor, dialect) {
         (Vendor::Anthropic, Dialect::Messages) => anthropic::before(model, body, headers),
         (Vendor::OpenAi, Dialect::Chat) => openai::chat_keys(model, body),
@@ -33,6 +39,11 @@ pub(crate) fn before(vendor: Vendor, dialect: Dialect, model: &Model, body: &Jso
         (Vendor::Zai, Dialect::Chat) => zai::chat_shape(model, body),
         _ => Ok(()),
     }
+}
+
+/// Whether Anthropic is asked to drop thinking blocks of another prefix.
+pub(crate) fn drops_bound(body: &Json, headers: &HeaderMap) -> bool {
+    anthropic::drops_bound(body, headers)
 }
 
 /// Looks at what was read, and settles whether and how much the model thinks.
@@ -77,7 +88,9 @@ pub(crate) fn window(ask: &Ask, context: u64) -> Check {
         )
         .code("context_length_exceeded")
         .param("messages"),
-        (Vendor::MiniMax, _) => Refusal::invalid(format!("context window exceeds limit ({prompt} > {context})")),
+        (Vendor::MiniMax, _) => {
+            Refusal::invalid(format!("context window exceeds limit ({prompt} > {context})"))
+        }
         (Vendor::Moonshot, Dialect::Chat) => Refusal::invalid(format!(
             "Invalid request: Your request exceeded model token limit: {context} (requested: {prompt})"
         )),
@@ -85,7 +98,9 @@ pub(crate) fn window(ask: &Ask, context: u64) -> Check {
         (Vendor::OpenRouter, Dialect::Chat | Dialect::Responses) => Refusal::invalid(format!(
             "This endpoint's maximum context length is {context} tokens. However, you requested about {prompt} tokens."
         )),
-        (_, Dialect::Messages) => Refusal::invalid(format!("prompt is too long: {prompt} tokens > {context} maximum")),
+        (_, Dialect::Messages) => {
+            Refusal::invalid(format!("prompt is too long: {prompt} tokens > {context} maximum"))
+        }
         _ => Refusal::invalid(format!(
             "This model's maximum context length is {context} tokens. However, you requested {prompt} tokens in the \
              messages. Please reduce the length of the messages."
@@ -98,7 +113,8 @@ pub(crate) fn window(ask: &Ask, context: u64) -> Check {
 fn effort_word(body: &Json) -> Result<Option<Effort>, Refusal> {
     let Some(word) = body.get("reasoning_effort") else { return Ok(None) };
     word.as_str().and_then(Effort::named).map(Some).ok_or_else(|| {
-        Refusal::invalid(format!("Invalid value for 'reasoning_effort': {}", word.compact())).param("reasoning_effort")
+        Refusal::invalid(format!("Invalid value for 'reasoning_effort': {}", word.compact()))
+            .param("reasoning_effort")
     })
 }
 

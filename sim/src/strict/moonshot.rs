@@ -15,6 +15,13 @@ pub(super) fn chat_shape(body: &Json) -> Check {
                 "Invalid request: the message at position {index} with role '{role}' is not supported"
             )));
         }
+        let empty = message.get("content").is_none_or(|content| crate::ask::plain_text(content).is_empty());
+        let pictures = message.get("content").and_then(Json::as_array).is_some_and(|parts| parts.len() > 1);
+        if empty && !pictures && matches!(role, "user" | "assistant") && !super::calls(message) {
+            return Err(Refusal::invalid(format!(
+                "Invalid request: the message at position {index} with role '{role}' must not be empty"
+            )));
+        }
     }
     Ok(())
 }
@@ -68,7 +75,9 @@ fn settle(ask: &mut Ask, body: &Json, word: Option<Effort>) -> Check {
     if model.has(Quirk::FixedSampling) {
         let fixed = if ask.thinks { 1.0 } else { 0.6 };
         if body.get("temperature").and_then(Json::as_f64).is_some_and(|value| value != fixed) {
-            return Err(Refusal::invalid(format!("invalid temperature: only {fixed} is allowed for this model")));
+            return Err(Refusal::invalid(format!(
+                "invalid temperature: only {fixed} is allowed for this model"
+            )));
         }
         if body.get("top_p").and_then(Json::as_f64).is_some_and(|value| value != 0.95) {
             return Err(Refusal::invalid("invalid top_p: only 0.95 is allowed for this model"));

@@ -110,7 +110,8 @@ pub(super) fn chat_keys(model: &Model, body: &Json) -> Check {
         if let Some(key) = unknown(message, MESSAGE_KEYS) {
             return Err(unknown_parameter(&format!("messages[{index}].{key}")));
         }
-        for (place, part) in message.get("content").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate() {
+        for (place, part) in message.get("content").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate()
+        {
             check_part(model, part, &format!("messages[{index}].content[{place}]"), PART_KEYS)?;
         }
     }
@@ -118,9 +119,85 @@ pub(super) fn chat_keys(model: &Model, body: &Json) -> Check {
         if let Some(key) = unknown(tool, &["type", "function", "custom"]) {
             return Err(unknown_parameter(&format!("tools[{index}].{key}")));
         }
-        if let Some(key) = tool.get("function").and_then(|function| unknown(function, FUNCTION_KEYS)) {
+        let Some(function) = tool.get("function") else { continue };
+        if let Some(key) = unknown(function, FUNCTION_KEYS) {
             return Err(unknown_parameter(&format!("tools[{index}].function.{key}")));
         }
+        check_name(function.text("name"), &format!("tools[{index}].function.name"))?;
+    }
+    for (index, message) in messages(body).iter().enumerate() {
+        for (place, call) in
+            message.get("tool_calls").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate()
+        {
+            let at = format!("messages[{index}].tool_calls[{place}]");
+            check_length(call.text("id"), 40, &format!("{at}.id"))?;
+            if let Some(function) = call.get("function") {
+                check_name(function.text("name"), &format!("{at}.function.name"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_name(name: &str, at: &str) -> Check {
+    check_length(name, 64, at)?;
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "Invalid '{at}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+    ))
+    .param(at)
+    .code("invalid_value"))
+}
+
+fn check_length(text: &str, most: usize, at: &str) -> Check {
+    let length = text.chars().count();
+    if length <= most {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "Invalid '{at}': string too long. Expected a string with maximum length {most}, but got a string with length \
+         {length} instead."
+    ))
+    .param(at)
+    .code("string_above_max_length"))
+}
+
+/// Ids of items carry their kind; reasoning comes with what it led to.
+fn check_item(items: &[Json], index: usize) -> Check {
+    let Some(item) = items.get(index) else { return Ok(()) };
+    let start = match item.text("type") {
+        "function_call" => "fc",
+        "custom_tool_call" => "ctc",
+        "reasoning" => "rs",
+        "message" if item.text("role") == "assistant" => "msg",
+        _ => "",
+    };
+    let id = item.text("id");
+    if !id.is_empty() && !id.starts_with(start) {
+        let at = format!("input[{index}].id");
+        return Err(Refusal::invalid(format!(
+            "Invalid '{at}': '{id}'. Expected an ID that begins with '{start}'."
+        ))
+        .param(at)
+        .code("invalid_value"));
+    }
+    check_length(item.text("call_id"), 64, &format!("input[{index}].call_id"))?;
+    if matches!(item.text("type"), "function_call" | "custom_tool_call") {
+        check_name(item.text("name"), &format!("input[{index}].name"))?;
+    }
+    let next = items.get(index + 1);
+    let led_to = next.is_some_and(|next| {
+        next.text("role") == "assistant"
+            || next.text("type").ends_with("_call")
+            || next.text("type") == "reasoning"
+    });
+    if item.text("type") == "reasoning" && !led_to {
+        return Err(Refusal::invalid(format!(
+            "Item '{id}' of type 'reasoning' was provided without its required following item."
+        ))
+        .param("input"));
     }
     Ok(())
 }
@@ -129,6 +206,9 @@ pub(super) fn chat_keys(model: &Model, body: &Json) -> Check {
 pub(super) fn responses_keys(model: &Model, body: &Json) -> Check {
     if let Some(key) = unknown(body, RESPONSES_KEYS) {
         return Err(unknown_parameter(key));
+    }
+    for (index, tool) in body.get("tools").and_then(Json::as_array).unwrap_or(&[]).iter().enumerate() {
+        check_name(tool.text("name"), &format!("tools[{index}].name"))?;
     }
     let parts: &[&str] = &[
         "type",
@@ -147,6 +227,7 @@ pub(super) fn responses_keys(model: &Model, body: &Json) -> Check {
     ];
     let items = body.get("input").and_then(Json::as_array).unwrap_or(&[]);
     for (index, item) in items.iter().enumerate() {
+        check_item(items, index)?;
         for key in ["cache_control", "tool_calls", "reasoning_content"] {
             if item.get(key).is_some() {
                 return Err(unknown_parameter(&format!("input[{index}].{key}")));
@@ -183,7 +264,8 @@ pub(super) fn chat(ask: &mut Ask, body: &Json) -> Check {
     let reasons = !model.efforts.is_empty();
     if let Some(effort) = effort_word(body)? {
         // Chat Completions stops at xhigh.
-        let offered: Vec<Effort> = model.efforts.iter().copied().filter(|effort| *effort < Effort::Max).collect();
+        let offered: Vec<Effort> =
+            model.efforts.iter().copied().filter(|effort| *effort < Effort::Max).collect();
         check_effort(model, effort, &offered, "reasoning_effort")?;
         ask.effort = effort;
     }

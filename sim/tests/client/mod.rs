@@ -102,7 +102,10 @@ pub async fn send(
         .with_no_client_auth();
     config.alpn_protocols = vec![if wire.http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     let name = ServerName::try_from(name.clone()).unwrap();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| error.to_string())?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| error.to_string())?;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(if wire.http2 { &b"h2"[..] } else { b"http/1.1" }));
     talk(wire, TokioIo::new(stream), method, path, headers, body.into(), "https").await
 }

@@ -18,6 +18,10 @@ use crate::{
     wire::Dialect,
 };
 
+/// Unknown models of an operator's own provider that are compared with the known ones for a slip. Bounds the work on a
+/// document with thousands of both.
+const COMPARISONS: usize = 16;
+
 /// The catalogue with the document's own providers and models, and what of it the document uses.
 pub(super) struct Directory {
     /// Facts, the operator's entries included.
@@ -29,6 +33,8 @@ pub(super) struct Directory {
     targets: Vec<Target>,
     /// Indices of `targets` by name.
     by_name: BTreeMap<String, usize>,
+    /// How many unknown models were compared with the known ones so far.
+    comparisons: usize,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -52,6 +58,7 @@ impl Directory {
             providers: Vec::new(),
             targets: Vec::new(),
             by_name: BTreeMap::new(),
+            comparisons: 0,
             warnings: Vec::new(),
         };
         if let Some(providers) = providers {
@@ -99,9 +106,10 @@ impl Directory {
     /// Provider and model of `provider/model`, the provider a known one.
     fn split<'n>(&self, name: &'n str, node: &Node<'_>) -> Result<(&'n str, &'n str), ConfigError> {
         let Some((provider, id)) = name.split_once('/') else {
-            let hosts = self.catalog.models().filter(|model| model.id == name || model.canonical == name);
-            let cure = match hosts.map(|model| &model.provider).next() {
-                Some(provider) => format!("; did you mean `{provider}/{name}`?"),
+            let named = |of: fn(&Model) -> &str| self.catalog.models().find(|model| of(model) == name);
+            let host = named(|model| &model.id).or_else(|| named(|model| &model.canonical));
+            let cure = match host {
+                Some(model) => format!("; did you mean `{}/{}`?", model.provider, model.id),
                 None => String::new(),
             };
             return Err(node.error(format!("{} is not `provider/model`{cure}", shown(name))));
@@ -118,8 +126,9 @@ impl Directory {
             return Ok(());
         }
         let hint = hint(name, self.catalog.providers().map(|provider| provider.name.as_str()));
+        let or = if hint.ends_with('?') { " Or" } else { "; or" };
         Err(node.error(format!(
-            "unknown provider {}{hint} Or describe it under `providers`, with `base_url` and `speaks`",
+            "unknown provider {}{hint}{or} describe it under `providers`, with `base_url` and `speaks`",
             shown(name),
         )))
     }
@@ -136,7 +145,7 @@ impl Directory {
         };
         if resolved.endpoints.iter().all(Option::is_none) {
             let hint = self.catalog.provider(name).and_then(|provider| provider.base_url_hint.as_deref());
-            let hint = hint.map(|hint| format!(" (it looks like {hint})")).unwrap_or_default();
+            let hint = hint.map(|hint| format!(" (its addresses begin like {hint})")).unwrap_or_default();
             return Err(node.error(format!(
                 "the address of `{name}` differs by account: give it a `base_url`{hint} and `speaks` under `providers`"
             )));
@@ -200,20 +209,24 @@ impl Directory {
         let names =
             self.catalog.models().filter(|model| model.provider == provider).map(|model| model.id.as_str());
         if self.stated.get(provider).is_some_and(|stated| stated.own_address) {
-            if let Some(near) = nearest(id, names) {
-                let near = shown(near);
-                self.warn(
-                    node,
-                    format!("`{provider}` is not known to have {}; did you mean {near}?", shown(id)),
-                );
+            if self.comparisons < COMPARISONS {
+                self.comparisons = self.comparisons.saturating_add(1);
+                if let Some(near) = nearest(id, names) {
+                    let near = shown(near);
+                    self.warn(
+                        node,
+                        format!("`{provider}` is not known to have {}; did you mean {near}?", shown(id)),
+                    );
+                }
             }
             return model::assumed(provider, id).map_err(|error| node.error(error.message));
         }
+        let hint = hint(id, names);
+        let stop = if hint.ends_with('?') { "" } else { "." };
         Err(node.error(format!(
-            "the catalogue knows no model {} of `{provider}`{} If the name is right, describe the model under `models`: \
-             `\"{provider}/{id}\": {{}}`",
+            "the catalogue knows no model {} of `{provider}`{hint}{stop} If the name is right, describe the model under \
+             `models`: `\"{provider}/{id}\": {{}}`",
             shown(id),
-            hint(id, names)
         )))
     }
 

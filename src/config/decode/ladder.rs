@@ -137,9 +137,10 @@ fn thresholds(node: &Node<'_>, tiers: usize) -> Result<Vec<Difficulty>, ConfigEr
     let items = node.items(0..=limits::TIERS)?;
     let wanted = tiers.saturating_sub(1);
     if items.len() != wanted {
+        let plural = if wanted == 1 { "" } else { "s" };
+        let found = items.len();
         return Err(node.error(format!(
-            "a ladder of {tiers} tiers has {wanted} thresholds, one between each two; found {}",
-            items.len()
+            "a ladder of {tiers} tiers has {wanted} threshold{plural}, one between each two; found {found}"
         )));
     }
     let mut thresholds = Vec::new();

@@ -242,39 +242,51 @@ pub(super) fn hint<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Stri
 /// The known name that a reader would take for a slip of this one: few edits apart, or holding it whole.
 pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     // Also bounds the work of the comparison.
-    if name.is_empty() || name.len() > 2 * SHOWN {
+    if name.is_empty() || name.len() > SHOWN {
         return None;
     }
     let allowed = ((name.len() + 1) / 3).clamp(1, 4);
-    // Few edits go before holding the name whole, and fewer before more.
-    known
-        .filter_map(|known| {
-            let close = known.len().abs_diff(name.len()) <= allowed;
-            let edits =
-                close.then(|| distance(name.as_bytes(), known.as_bytes())).filter(|edits| *edits <= allowed);
-            let holds = name.len() > 3 && known.contains(name);
-            let rank = edits.or_else(|| holds.then_some(known.len().saturating_add(allowed)))?;
-            Some((rank, known))
-        })
-        .min_by_key(|(rank, _)| *rank)
-        .map(|(_, known)| known)
+    let letters = |name: &str| -> Vec<u8> { name.bytes().filter(u8::is_ascii_alphanumeric).collect() };
+    let rank = |known: &str| {
+        let close = known.len().abs_diff(name.len()) <= allowed;
+        let edits =
+            close.then(|| distance(name.as_bytes(), known.as_bytes())).filter(|edits| *edits <= allowed);
+        match edits {
+            // A dash for a dot is a smaller slip than another letter.
+            Some(edits) => Some((distance(&letters(name), &letters(known)), edits)),
+            None if name.len() > 3 && known.contains(name) => Some((allowed.saturating_add(1), known.len())),
+            None => None,
+        }
+    };
+    let ranked = known.filter_map(|known| Some((rank(known)?, known)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, known)| known)
 }
 
-/// Single-byte edits (insert, remove, replace) from one name to the other; case does not count.
+/// Edits (insert, remove, replace a byte, swap two neighbours) from one name to the other; case does not count.
 fn distance(from: &[u8], to: &[u8]) -> usize {
+    let same = |left: Option<&u8>, right: Option<&u8>| {
+        left.zip(right).is_some_and(|(l, r)| l.eq_ignore_ascii_case(r))
+    };
+    let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
+    let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (index, byte) in from.iter().enumerate() {
-        let mut diagonal = index;
-        let mut left = index + 1;
-        for (column, cell) in row.iter_mut().enumerate() {
-            if let Some(other) = column.checked_sub(1).and_then(|column| to.get(column)) {
-                let replaced = diagonal + usize::from(!byte.eq_ignore_ascii_case(other));
-                left = replaced.min(left + 1).min(*cell + 1);
+        let earlier = core::mem::take(&mut above);
+        above = core::mem::take(&mut row);
+        row.push(index + 1);
+        for (column, other) in to.iter().enumerate() {
+            let replaced = at(&above, column) + usize::from(!same(Some(byte), Some(other)));
+            let mut least = replaced.min(at(&above, column + 1) + 1).min(at(&row, column) + 1);
+            if let (Some(before), Some(left)) = (index.checked_sub(1), column.checked_sub(1))
+                && same(from.get(before), Some(other))
+                && same(Some(byte), to.get(left))
+            {
+                least = least.min(at(&earlier, left) + 1);
             }
-            diagonal = core::mem::replace(cell, left);
+            row.push(least);
         }
     }
-    row.last().copied().unwrap_or(from.len())
+    at(&row, to.len())
 }
 
 #[cfg(test)]
@@ -284,13 +296,14 @@ mod tests {
 
     #[test]
     fn a_slip_finds_its_word_and_a_stranger_does_not() {
-        let known = ["tiers", "thresholds", "default_tier", "claude-opus-5-5", "low"];
+        let known = ["tiers", "thresholds", "default_tier", "claude-opus-5", "claude-opus-5-5", "low"];
         for (name, found) in [
             ("thresold", Some("thresholds")),
             ("Tiers", Some("tiers")),
             ("tires", Some("tiers")),
             ("opus-5-5", Some("claude-opus-5-5")),
             ("claude-opus-5.5", Some("claude-opus-5-5")),
+            ("claude-opus-55", Some("claude-opus-5-5")),
             ("lo", Some("low")),
             ("high", None),
             ("", None),
@@ -308,6 +321,8 @@ mod tests {
             ("abc", "", 3),
             ("kitten", "sitting", 3),
             ("flaw", "lawn", 2),
+            ("teir", "tier", 1),
+            ("abcd", "badc", 2),
             ("AB", "ab", 0),
         ] {
             assert_eq!(distance(from.as_bytes(), to.as_bytes()), edits, "{from} {to}");

@@ -109,7 +109,7 @@ pub(super) fn stated(name: &str, node: &Node<'_>, catalog: &Catalog) -> Result<R
     one_origin(node, &endpoints, &exact)?;
 
     let key_env = match settings.get("key_env") {
-        Some(node) if endpoints.iter().flatten().all(|endpoint| endpoint.auth == Auth::None) => {
+        Some(node) if takes_no_key(&endpoints) => {
             return Err(node.error("this provider takes no key (`auth: none`): remove `key_env`"));
         }
         Some(node) => Some(environment_variable(&node)?),
@@ -277,12 +277,17 @@ fn key_env(
     known: Option<&catalog::Provider>,
     endpoints: &[Option<Endpoint>; 3],
 ) -> Option<String> {
-    let mut stated = endpoints.iter().flatten().peekable();
-    if stated.peek().is_some() && stated.all(|endpoint| endpoint.auth == Auth::None) {
+    if takes_no_key(endpoints) {
         return None;
     }
     let custom = || name.to_ascii_uppercase().replace('-', "_") + "_API_KEY";
     Some(known.and_then(|known| known.key_env.clone()).unwrap_or_else(custom))
+}
+
+/// Whether there are endpoints, none of which takes a key.
+fn takes_no_key(endpoints: &[Option<Endpoint>; 3]) -> bool {
+    let mut stated = endpoints.iter().flatten().peekable();
+    stated.peek().is_some() && stated.all(|endpoint| endpoint.auth == Auth::None)
 }
 
 /// The message does not repeat the value: it may be the key itself, put into the wrong place.

@@ -1,0 +1,175 @@
+//! Three Envoys: as generated with our filter, and the same listener and cluster without it.
+
+use std::{net::SocketAddr, path::Path};
+
+use live::{
+    Failure,
+    envoy::{Envoy, Options},
+    folder::Folder,
+    tools,
+};
+use pointsman::{Config, Dialect};
+use pointsman_cli::{document::Document, envoy::Files};
+use pointsman_sim::{Bench, Provider, Vendor};
+use serde_json::{Map, Value, json};
+
+/// Names of the variants, in the order of all that is measured.
+pub(crate) const VARIANTS: [&str; 3] = ["plain", "buffer_only", "pointsman"];
+
+/// The cluster that easy requests go to.
+const CLUSTER: &str = "minimax";
+
+/// A variant, running.
+#[derive(Debug)]
+pub(crate) struct Host(Envoy);
+
+/// All of them, in the order of [`VARIANTS`].
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    pub(crate) all: [Host; 3],
+    // The files of the generated bootstrap lie there.
+    _folder: Folder,
+}
+
+/// A server that answers at once, the same for all.
+///
+/// # Errors
+/// It cannot listen.
+pub(crate) async fn upstream() -> Result<Provider, Failure> {
+    let mut options = pointsman_sim::Options::new(Vendor::MiniMax, "");
+    options.bench = Some(Bench::AsAsked);
+    Ok(Provider::start(options).await?)
+}
+
+impl Host {
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// CPU time of all threads so far, in nanoseconds, by the scheduler's own account.
+    pub(crate) fn cpu_nanos(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.pid()));
+        let nanos = |path: &Path| -> Option<u64> {
+            std::fs::read_to_string(path.join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
+        };
+        tasks.into_iter().flatten().flatten().filter_map(|task| nanos(&task.path())).sum()
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.0.memory()
+    }
+}
+
+impl Hosts {
+    /// Starts all of them in front of the upstream.
+    ///
+    /// # Errors
+    /// Envoy does not start.
+    pub(crate) fn start(upstream: SocketAddr, ours: &Path, buffer: &Path) -> Result<Self, Failure> {
+        let folder = Folder::new("bench")?;
+        let json = document(upstream)?;
+        let plain = plain(&json, folder.path())?;
+        let options = |wasm: &Path| Options { wasm: Some(wasm.to_owned()), ..Options::default() };
+        let on = |bootstrap: &Value, listen: SocketAddr, admin: SocketAddr| {
+            let mut bootstrap = bootstrap.clone();
+            bootstrap["admin"]["address"] = socket(admin);
+            bootstrap["static_resources"]["listeners"][0]["address"] = socket(listen);
+            bootstrap
+        };
+        let buffering = with_filter(&plain, buffer);
+        let keys: Vec<(String, String)> = Config::from_json(json.to_string().as_bytes())
+            .map_err(|error| Failure::new(error.to_string()))?
+            .providers()
+            .iter()
+            .filter_map(|provider| Some((provider.key_env.clone()?, format!("sk-bench-{}", provider.name))))
+            .collect();
+        let all = [
+            Host(Envoy::start_raw(|listen, admin| on(&plain, listen, admin), &Options::default())?),
+            Host(Envoy::start_raw(|listen, admin| on(&buffering, listen, admin), &Options::default())?),
+            Host(Envoy::start(&json, &keys, &options(ours))?),
+        ];
+        Ok(Self { all, _folder: folder })
+    }
+}
+
+/// The example configuration with all of its providers at one address. No access log: a plain proxy has none.
+fn document(upstream: SocketAddr) -> Result<Value, Failure> {
+    let example = Document::read(&tools::root().join("envoy/pointsman.yaml"));
+    let example = example.map_err(|error| Failure::new(error.to_string()))?;
+    let mut providers = Map::new();
+    for provider in example.config.providers() {
+        let endpoint = |dialect: Dialect| {
+            let path = provider.endpoint(dialect)?.path();
+            Some((dialect.name().to_owned(), json!(format!("http://{upstream}{path}"))))
+        };
+        let endpoints: Map<String, Value> = Dialect::ALL.into_iter().filter_map(endpoint).collect();
+        providers.insert(provider.name.clone(), json!({ "endpoints": endpoints }));
+    }
+    let mut json = example.json;
+    json["providers"] = Value::Object(providers);
+    json["envoy"] = json!({ "access_log": "off" });
+    Ok(json)
+}
+
+/// Our own bootstrap without the filter: listener, buffers and cluster are the same, the route leads to one cluster, and
+/// nothing is tried twice.
+fn plain(json: &Value, folder: &Path) -> Result<Value, Failure> {
+    let text = json.to_string();
+    let config = Config::from_json(text.as_bytes()).map_err(|error| Failure::new(error.to_string()))?;
+    let document = Document { path: folder.join("pointsman.json"), json: json.clone(), config };
+    let files = Files::new(&document, folder, |_| None).map_err(|error| Failure::new(error.to_string()))?;
+    let missing = || Failure::new("the generated bootstrap has another shape than the benchmark expects");
+    let mut bootstrap = files.bootstrap;
+    let clusters = files.clusters["resources"].as_array().ok_or_else(missing)?;
+    let mut cluster = clusters.iter().find(|cluster| cluster["name"] == CLUSTER).ok_or_else(missing)?.clone();
+    cluster.as_object_mut().ok_or_else(missing)?.remove("@type");
+    bootstrap.as_object_mut().ok_or_else(missing)?.remove("dynamic_resources");
+    bootstrap["static_resources"]["clusters"] = json!([cluster]);
+    let manager = manager(&mut bootstrap);
+    manager.as_object_mut().ok_or_else(missing)?.remove("local_reply_config");
+    manager["http_filters"] = json!([{
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            "suppress_envoy_headers": true,
+        },
+    }]);
+    let route = manager.pointer_mut("/route_config/virtual_hosts/0/routes/0/route").ok_or_else(missing)?;
+    *route = json!({ "cluster": CLUSTER, "timeout": "0s", "auto_host_rewrite": true });
+    Ok(bootstrap)
+}
+
+/// The same with a filter in front of the router.
+fn with_filter(bootstrap: &Value, wasm: &Path) -> Value {
+    let mut bootstrap = bootstrap.clone();
+    if let Some(filters) = manager(&mut bootstrap)["http_filters"].as_array_mut() {
+        let filter = json!({
+            "name": "buffer",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": {
+                    "name": "buffer",
+                    "root_id": "buffer",
+                    "failure_policy": "FAIL_RELOAD",
+                    "allow_on_headers_stop_iteration": true,
+                    "vm_config": {
+                        "vm_id": "buffer",
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": { "local": { "filename": wasm } },
+                    },
+                },
+            },
+        });
+        filters.insert(0, filter);
+    }
+    bootstrap
+}
+
+fn manager(bootstrap: &mut Value) -> &mut Value {
+    &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}

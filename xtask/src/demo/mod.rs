@@ -1,0 +1,152 @@
+//! `cargo xtask demo`: a real Envoy with the filter in front of simulated providers, requests of every kind, one
+//! provider that dies, and the bill beside the bill that it would have been.
+
+mod answer;
+mod client;
+mod controls;
+mod ledger;
+mod play;
+mod real;
+mod report;
+mod requests;
+mod stage;
+mod witness;
+
+use std::{sync::Arc, time::Instant};
+
+use clap::Args;
+use live::{Failure, filter, tools};
+use pointsman_cli::paint;
+use tokio::runtime::Runtime;
+
+use self::{
+    controls::{Control, Controls},
+    ledger::{Row, Sum},
+    play::{Played, Script},
+    report::Report,
+    requests::Bundle,
+    stage::Stage,
+};
+use crate::progress::Progress;
+
+/// The provider that dies: the first one asked in the cheapest tier.
+const MORTAL: &str = "minimax";
+
+/// What the demo is to do.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// Print JSON for machines.
+    #[arg(long)]
+    json: bool,
+    /// Leave Envoy and the providers running afterwards, and say how to use them.
+    #[arg(long)]
+    keep: bool,
+    /// Ask the real providers whose key is in the environment. Costs money; says how much at most before.
+    #[arg(long)]
+    live: bool,
+    /// Do not ask before spending money.
+    #[arg(long, requires = "live")]
+    yes: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What cannot be had, and everything that was not as it should be.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let runtime = Runtime::new()?;
+    runtime.block_on(async { if options.live { real::run(options).await } else { simulated(options).await } })
+}
+
+async fn simulated(options: &Options) -> Result<(), Failure> {
+    let began = Instant::now();
+    let progress = Progress::begin("getting Envoy");
+    tools::envoy()?;
+    progress.step("building the filter");
+    let wasm = filter::build()?;
+    let bundles = Bundle::all()?;
+    let document = Arc::new(stage::example()?);
+    progress.step("starting simulated providers and Envoy");
+    let controls = Controls::prepare(&document, &wasm);
+    let stage = Stage::simulated(&document, &wasm).await?;
+
+    let half = bundles.len() / 2;
+    progress.step(&format!("sending {} requests, one provider dies half-way", bundles.len()));
+    let script = Script { bundles: &bundles, death: Some((half, MORTAL)), tiers: None };
+    let count = bundles.len();
+    let played =
+        play::play(&stage, script, |i, id| progress.detail(&format!("{:>2}/{count} {id}", i + 1))).await?;
+    let rows = ledger::rows(&stage, &played).await?;
+    let mut faults = faults(&stage, &played, &rows)?;
+
+    progress.step("the same requests again: all cheap, all frontier, tiers shuffled");
+    let controls = controls.run(&bundles, &rows, script.death).await?;
+    faults.extend(controls.iter().flat_map(Control::faults));
+    drop(progress);
+
+    let report = Report {
+        rows: &rows,
+        death: Some((half, MORTAL)),
+        rescued: witness::rescued(&played, MORTAL).len(),
+        controls: &controls,
+        ladder: document.config.ladders().first(),
+        baseline: baseline(&document.config),
+    };
+    if options.json {
+        println!("{:#}", report.json());
+    } else {
+        report.print();
+    }
+    if !faults.is_empty() {
+        let list: String = faults.iter().map(|fault| format!("\n  - {fault}")).collect();
+        return Err(Failure::new(format!("the demo does not show what it should:{list}")));
+    }
+    if !options.json {
+        report.print_proofs(began.elapsed());
+    }
+    if options.keep {
+        keep(&stage, options.json).await?;
+    }
+    Ok(())
+}
+
+/// Everything that is not as it should be.
+fn faults(stage: &Stage, played: &Played, rows: &[Row]) -> Result<Vec<String>, Failure> {
+    let mut faults = played.faults.clone();
+    let sum = Sum::of(rows);
+    if sum.answered != sum.requests {
+        faults.push(format!("{} of {} requests were answered", sum.answered, sum.requests));
+    }
+    faults.extend(witness::outage(stage, played, rows, MORTAL));
+    faults.extend(witness::wire(stage));
+    faults.extend(ledger::audit(stage, rows)?);
+    Ok(faults)
+}
+
+fn baseline(config: &pointsman::Config) -> String {
+    let ladder = config.ladders().first();
+    ladder.and_then(|ladder| config.baseline_of(ladder)).map(|target| target.name.clone()).unwrap_or_default()
+}
+
+/// Leaves everything running until Ctrl-C.
+async fn keep(stage: &Stage, quiet: bool) -> Result<(), Failure> {
+    if let Some(provider) = stage.providers.get(MORTAL) {
+        provider.restart().await?;
+    }
+    let url = stage.envoy.url();
+    let text = format!(
+        "Envoy listens on {url}, its admin page is http://{}\nfiles: {}\n{}\n",
+        stage.envoy.admin(),
+        stage.envoy.folder().display(),
+        stage::instructions(&url)
+    );
+    if quiet {
+        eprintln!("{text}\nCtrl-C ends it");
+    } else {
+        paint::heading("running");
+        println!("{text}");
+        paint::aside("Ctrl-C ends it");
+    }
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
