@@ -76,6 +76,7 @@ mod reject;
 pub mod traits;
 pub mod wire;
 
+pub use catalog::Auth;
 pub use chains::chains;
 pub use config::{Alias, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};
 pub use edit::{BodySplice, HeaderEdit, Rejection};

@@ -6,7 +6,7 @@
 use std::mem;
 
 use pointsman::{
-    BodySplice, Dialect, HeaderEdit, Rejection,
+    BodySplice, Dialect, Rejection,
     catalog::Auth,
     exchange::HEADER_PREFIX,
     plan::{self, BodyLength, PlannedAttempt},
@@ -19,7 +19,7 @@ use proxy_wasm::{
 use crate::{
     DIALECT, PLAN, REJECTED, UPSTREAM,
     decide::splice,
-    host::{self, Buffer, Headers, Map, Refused},
+    host::{self, Buffer, Header, Map, Refused},
     metrics,
 };
 
@@ -145,6 +145,7 @@ impl Cause {
 
 fn edit_head(planned: &PlannedAttempt) -> Result<(), Cause> {
     let headers = host::headers(Map::Request)?;
+    let headers: Vec<Header<'_>> = headers.iter().collect();
     let key = key(&headers, planned)?;
     for (name, _) in headers.iter().filter(|(name, _)| name.starts_with(HEADER_PREFIX)) {
         host::remove_header(Map::Request, name)?;
@@ -158,10 +159,7 @@ fn edit_head(planned: &PlannedAttempt) -> Result<(), Cause> {
     put(&headers, "x-api-key", api_key)?;
     put(&headers, ":path", Some(planned.path.as_bytes()))?;
     for edit in &planned.edits {
-        match edit {
-            HeaderEdit::Remove(name) => put(&headers, name, None)?,
-            HeaderEdit::Set(name, value) => put(&headers, name, Some(value.as_bytes()))?,
-        }
+        host::edit(Map::Request, edit)?;
     }
     match planned.length {
         BodyLength::Keep => {}
@@ -172,7 +170,7 @@ fn edit_head(planned: &PlannedAttempt) -> Result<(), Cause> {
 }
 
 /// The provider's own key, and no other; empty where it wants none.
-fn key<'a>(headers: &'a Headers, planned: &PlannedAttempt) -> Result<&'a [u8], Cause> {
+fn key<'a>(headers: &[Header<'a>], planned: &PlannedAttempt) -> Result<&'a [u8], Cause> {
     let own = |name: &str| name.strip_prefix(CREDENTIAL) == Some(&planned.provider);
     let key = headers.iter().find(|(name, _)| own(name)).map_or(&[][..], |(_, value)| value.trim_ascii());
     if key.is_empty() && planned.auth != Auth::None {
@@ -182,11 +180,11 @@ fn key<'a>(headers: &'a Headers, planned: &PlannedAttempt) -> Result<&'a [u8], C
 }
 
 /// Brings a header to this value, without a call where it has it already.
-fn put(headers: &Headers, name: &str, value: Option<&[u8]>) -> Result<(), Refused> {
+fn put(headers: &[Header<'_>], name: &str, value: Option<&[u8]>) -> Result<(), Refused> {
     let mut present = headers.iter().filter(|(known, _)| *known == name).map(|(_, value)| value);
     match (value, present.next(), present.next()) {
         (None, None, _) => Ok(()),
-        (Some(wanted), Some(found), None) if wanted == found => Ok(()),
+        (Some(wanted), Some(found), None) if wanted == *found => Ok(()),
         (None, Some(_), _) => host::remove_header(Map::Request, name),
         (Some(wanted), _, _) => host::set_header(Map::Request, name, wanted),
     }

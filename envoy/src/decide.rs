@@ -13,7 +13,7 @@ use proxy_wasm::{
 
 use crate::{
     CLUSTER, DIALECT, Deciding, PLAN, REJECTED, UPSTREAM,
-    host::{self, Buffer, Map, Refused},
+    host::{self, Buffer, Header, Map, Refused},
     metrics,
 };
 
@@ -56,7 +56,7 @@ impl Decide {
         let Ok(headers) = host::headers(Map::Request) else {
             return self.fail(None, "the headers could not be read");
         };
-        let pairs: Vec<(&str, &[u8])> = headers.iter().collect();
+        let pairs: Vec<Header<'_>> = headers.iter().collect();
         let value = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         let head = RequestHead {
             method: value(":method").unwrap_or_default(),

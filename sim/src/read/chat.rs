@@ -33,7 +33,9 @@ fn read_options(ask: &mut Ask, body: &Json) -> Read<()> {
     } else {
         ask.obfuscation = true;
     }
-    for key in ["max_tokens", "max_completion_tokens"] {
+    // Two vendors do not know the newer name and look past it.
+    let newer = !matches!(ask.vendor, Vendor::DeepSeek | Vendor::Zai);
+    for key in ["max_tokens", "max_completion_tokens"].into_iter().take(if newer { 2 } else { 1 }) {
         if let Some(limit) = count(body, key)? {
             if limit > ask.model.max_output {
                 return Err(Refusal::invalid(format!(

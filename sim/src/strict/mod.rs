@@ -13,7 +13,7 @@ use hyper::HeaderMap;
 
 use crate::ask::{Ask, Choice};
 use crate::json::Json;
-use crate::models::{Effort, Model, Quirk};
+use crate::models::{Effort, Family, Model, Quirk};
 use crate::refusal::Refusal;
 use crate::vendor::{Dialect, Vendor};
 
@@ -37,8 +37,27 @@ pub(crate) fn before(
         (Vendor::MiniMax, Dialect::Messages) => minimax::messages_shape(model, body),
         (Vendor::Moonshot, Dialect::Chat) => moonshot::chat_shape(body),
         (Vendor::Zai, Dialect::Chat) => zai::chat_shape(model, body),
+        (Vendor::Zai, Dialect::Messages) => zai::messages_shape(model, body),
         _ => Ok(()),
+    }?;
+    if dialect == Dialect::Messages && vendor != Vendor::Anthropic && model.family != Family::Claude {
+        return clone_shape(body);
     }
+    Ok(())
+}
+
+/// What no other vendor's Messages endpoint has taken over from Anthropic's.
+fn clone_shape(body: &Json) -> Check {
+    if let Some(index) = messages(body).iter().position(|message| message.text("role") == "system") {
+        return Err(Refusal::invalid(format!(
+            "messages.{index}.role: Input should be 'user' or 'assistant'"
+        )));
+    }
+    let tools = body.get("tools").and_then(Json::as_array).unwrap_or(&[]);
+    if let Some(tool) = tools.iter().find(|tool| !matches!(tool.text("type"), "" | "custom")) {
+        return Err(Refusal::invalid(format!("tools: type '{}' is not supported", tool.text("type"))));
+    }
+    Ok(())
 }
 
 /// Whether Anthropic is asked to drop thinking blocks of another prefix.

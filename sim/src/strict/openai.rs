@@ -350,6 +350,15 @@ fn common(ask: &Ask, body: &Json) -> Check {
         )
         .param("prompt_cache_retention"));
     }
+    if ask.model.id.starts_with("gpt-5.5")
+        && retention.and_then(Json::as_str).is_some_and(|time| time != "24h")
+    {
+        return Err(Refusal::invalid(
+            "Unsupported value: 'prompt_cache_retention' supports only '24h' with this model.",
+        )
+        .param("prompt_cache_retention")
+        .code("unsupported_value"));
+    }
     if options.is_some() && !ask.model.has(Quirk::CacheOptions) {
         return Err(unsupported_parameter("prompt_cache_options"));
     }

@@ -24,6 +24,17 @@ pub(super) fn chat_shape(model: &Model, body: &Json) -> Check {
     Ok(())
 }
 
+/// Parts and thinking of a Messages body.
+pub(super) fn messages_shape(model: &Model, body: &Json) -> Check {
+    if !model.has(Quirk::Images) && has_part(body, &["image", "document"]) {
+        return Err(parameter("messages.content.type: allowed values are ['text']"));
+    }
+    match thinking_type(body) {
+        "" | "enabled" | "disabled" => Ok(()),
+        _ => Err(parameter("thinking.type: allowed values are ['enabled', 'disabled']")),
+    }
+}
+
 /// What a model refuses on Chat Completions.
 pub(super) fn chat(ask: &mut Ask, body: &Json) -> Check {
     let model = ask.model;

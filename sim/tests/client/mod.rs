@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part")]
 
+pub mod said;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
