@@ -212,7 +212,8 @@ const VENDOR_HEADERS: [(&str, &str); 4] = [
 ];
 
 /// Credentials of the client: they were meant for this router, and no provider ever sees them.
-const CLIENT_CREDENTIALS: [&str; 5] = ["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"];
+const CLIENT_CREDENTIALS: [&str; 6] =
+    ["authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"];
 
 /// Prefix of the router's own headers. A client's are read where the operator allows it, and always removed.
 pub const HEADER_PREFIX: &str = "x-pointsman-";

@@ -7,7 +7,7 @@ use proxy_wasm::{
     types::{Action, ContextType},
 };
 
-#[expect(unsafe_code, reason = "the macro exports `_initialize`")]
+/// The exported `_initialize`; in a module of its own because the macro writes no documentation.
 mod entry {
     proxy_wasm::main! {{
         proxy_wasm::set_root_context(|_| Box::new(crate::Root));

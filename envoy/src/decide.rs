@@ -228,7 +228,7 @@ fn log_receipt(receipt: &Receipt) {
     let usage = &receipt.metered.usage;
     note("pointsman.target", &receipt.target);
     let counts = [
-        ("pointsman.input_tokens", usage.input),
+        ("pointsman.input_tokens", usage.prompt_tokens()),
         ("pointsman.cached_tokens", usage.cache_read),
         ("pointsman.output_tokens", usage.output),
     ];

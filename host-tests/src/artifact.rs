@@ -40,11 +40,16 @@ const OUTER_PREFIXES: [&str; 6] =
 
 /// The built module. The first call builds it, which takes a moment where nothing has changed and a minute where all has.
 ///
+/// `POINTSMAN_ENVOY_WASM` names a finished one instead, such as that of a release.
+///
 /// # Panics
 /// Where it cannot be built.
 pub fn envoy() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(given) = env::var_os("POINTSMAN_ENVOY_WASM") {
+            return given.into();
+        }
         need_target();
         build("pointsman-envoy", "pointsman_envoy")
     })

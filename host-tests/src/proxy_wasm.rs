@@ -212,7 +212,10 @@ impl Envoy {
             .instance
             .get_typed_func::<Params, Results>(&mut self.store, name)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        match function.call(&mut self.store, params) {
+        let before = self.store.get_fuel().unwrap();
+        let r = function.call(&mut self.store, params);
+        if std::env::var_os("FUEL").is_some() { eprintln!("{name} {}", before - self.store.get_fuel().unwrap()); }
+        match r {
             Ok(results) => results,
             Err(error) => panic!("the filter panicked in {name}: {error:?}\nits log: {:?}", self.log()),
         }

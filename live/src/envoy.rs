@@ -332,7 +332,9 @@ fn admin_request(admin: SocketAddr, method: &str, path: &str) -> Result<String, 
     write!(stream, "{method} {path} HTTP/1.1\r\n{request}\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(String::new()) };
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(String::new());
+    };
     let (head, body) = answer.split_at(end + 4);
     let chunked = String::from_utf8_lossy(head).to_ascii_lowercase().contains("transfer-encoding: chunked");
     let body = if chunked { unchunk(body) } else { body.to_vec() };
@@ -343,8 +345,13 @@ fn admin_request(admin: SocketAddr, method: &str, path: &str) -> Result<String, 
 fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(line) = rest.windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..line]).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
-        let Some(chunk) = size.filter(|size| *size > 0).and_then(|size| rest.get(line + 2..line + 2 + size)) else { break };
+        let size = std::str::from_utf8(&rest[..line])
+            .ok()
+            .and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+        let Some(chunk) = size.filter(|size| *size > 0).and_then(|size| rest.get(line + 2..line + 2 + size))
+        else {
+            break;
+        };
         body.extend_from_slice(chunk);
         rest = rest.get(line + 4 + chunk.len()..).unwrap_or_default();
     }

@@ -110,10 +110,11 @@ impl Ask {
         Self { method, path: path.to_owned(), headers: Vec::new(), payload: Payload::announced(Bytes::new()) }
     }
 
-    /// A POST of JSON text.
+    /// A POST of JSON text, with the headers that every client of that API sends.
     pub fn post(path: &str, body: impl Into<Bytes>) -> Self {
-        Self { payload: Payload::announced(body.into()), ..Self::new("POST", path) }
-            .header("content-type", "application/json")
+        let ask = Self { payload: Payload::announced(body.into()), ..Self::new("POST", path) }
+            .header("content-type", "application/json");
+        if path.starts_with("/v1/messages") { ask.header("anthropic-version", "2023-06-01") } else { ask }
     }
 
     /// A POST of a JSON value.
@@ -240,6 +241,8 @@ impl Flow {
         };
         loop {
             match self.next().await {
+                // HTTP/2 may end a stream with an empty frame.
+                Ok(Some(piece)) if piece.is_empty() => {}
                 Ok(Some(piece)) => {
                     answer.body.extend_from_slice(&piece);
                     answer.pieces.push((Instant::now(), piece.to_vec()));

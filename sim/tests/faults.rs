@@ -111,12 +111,12 @@ async fn resets_and_silence() {
 
         provider.set_fault(Fault::Hang);
         let hanging = try_post(&provider, &wire, "/v1/chat/completions", &ask);
-        assert!(tokio::time::timeout(Duration::from_millis(150), hanging).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(400), hanging).await.is_err());
         assert_eq!(provider.last().unwrap().status, None);
 
         provider.set_fault(Fault::HangAfterHeaders);
         let hanging = try_post(&provider, &wire, "/v1/chat/completions", &ask);
-        assert!(tokio::time::timeout(Duration::from_millis(150), hanging).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(400), hanging).await.is_err());
         assert_eq!(provider.last().unwrap().status, Some(200));
     }
 }

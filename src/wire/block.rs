@@ -329,6 +329,14 @@ impl<'b> Blocks<'b> {
                 part.role = role;
             }
         }
+        // In Messages both are blocks of one message; Chat has members for them, see `settle_message`.
+        if depth == 0
+            && self.dialect == Dialect::Messages
+            && tail.iter().any(|part| matches!(part.kind, PartKind::ToolCall { .. }))
+            && !tail.iter().any(|part| part.kind == PartKind::Thinking)
+        {
+            self.traits |= Traits::REASONING_ABSENT;
+        }
         let seen = tail.iter().any(|part| matches!(part.kind, PartKind::ToolResult { .. }));
         if result && !call && !seen {
             self.push(Role::Tool, PartKind::ToolResult { error: block.error }, Span::default());

@@ -112,7 +112,7 @@ impl Table {
         let widths = self.widths(terminal);
         let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
         let rule = format!("{DIM}{}{DIM:#}", "─".repeat(whole));
-        let titles = self.columns.iter().map(|column| Cell::new(column.title(), BOLD)).collect();
+        let titles: Vec<Cell> = self.columns.iter().map(|column| Cell::new(column.title(), BOLD)).collect();
         let mut lines = vec![self.render_row(&titles, &widths), rule.clone()];
         for line in &self.lines {
             lines.push(match line {
@@ -147,7 +147,7 @@ impl Table {
         widths
     }
 
-    fn render_row(&self, cells: &Vec<Cell>, widths: &[usize]) -> String {
+    fn render_row(&self, cells: &[Cell], widths: &[usize]) -> String {
         let mut line = String::new();
         for (i, ((cell, column), wanted)) in cells.iter().zip(&self.columns).zip(widths).enumerate() {
             if i > 0 {

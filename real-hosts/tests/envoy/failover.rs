@@ -26,6 +26,11 @@ async fn stage() -> &'static Stage {
                 ("sse", 2), ("big", 2), ("many", 2), ("kept", 1), ("chunked", 2), ("versions", 2),
             ];
             let script = Script::new()
+                // Eight megabytes are a picture.
+                .set("/models", json!({
+                    "big-a/model-a": { "capabilities": { "images": true } },
+                    "big-b/model-b": { "capabilities": { "images": true } },
+                }))
                 .provider("anthropic", Vendor::Anthropic)
                 .provider("minimax", Vendor::MiniMax)
                 .alias("both", &["anthropic/claude-opus-4-6", "minimax/MiniMax-M3"]);
@@ -194,7 +199,9 @@ fn eight_megabytes_fail_over() {
     play(async {
         let (stage, lane) = (stage().await, "big");
         stage.provider("big-a").set_fault(Fault::Status(503));
-        let body = chat(lane, &"All work and no play. ".repeat(8 * 1024 * 1024 / 22));
+        let mut body = chat(lane, "");
+        let picture = format!("data:image/png;base64,{}", "iVBORw0K".repeat(1024 * 1024));
+        body["messages"][0]["content"] = json!([{ "type": "image_url", "image_url": { "url": picture } }]);
         for (number, (protocol, pieces)) in
             [(Protocol::H1, None), (Protocol::H1, Some(100_000)), (Protocol::H2, None), (Protocol::H2, Some(100_000))]
                 .into_iter()

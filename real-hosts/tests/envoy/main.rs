@@ -5,10 +5,12 @@
 
 mod credentials;
 mod failover;
+mod fixtures;
 mod passthrough;
 mod reload;
 mod rules;
 mod stream;
+mod table;
 mod tls;
 
 use serde_json::{Value, json};

@@ -262,7 +262,6 @@ fn nothing_of_the_first_attempt_is_left_in_the_second() {
             let ask = Ask::json("/v1/messages?beta=true", &body)
                 .header("authorization", "Bearer of-the-client")
                 .header("x-api-key", "of-the-client")
-                .header("anthropic-version", "2023-06-01")
                 .header("anthropic-beta", beta);
             let answer = ask.send(stage.address()).await;
             assert_eq!(answer.status, 200, "{alias}: {}", answer.text());

@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 
 use live::Failure;
 use pointsman::PicoUsd;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::{
     play::{Exchange, Played},
     stage::Stage,
 };
 
-/// One request on the bill, in the filter's own figures.
-#[derive(Clone, Debug)]
+/// One request on the bill, in the filter's own figures. Serialised as the demo's `--json` has it.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) id: String,
+    #[serde(skip)]
     pub(crate) bundle: usize,
     pub(crate) dialect: String,
+    #[serde(skip)]
     pub(crate) stream: bool,
     pub(crate) tier: String,
     /// `provider/model`.
@@ -28,7 +31,9 @@ pub(crate) struct Row {
     pub(crate) input_tokens: Option<u64>,
     pub(crate) cached_tokens: Option<u64>,
     pub(crate) output_tokens: Option<u64>,
+    #[serde(rename = "cost_usd", serialize_with = "in_dollars")]
     pub(crate) cost: Option<PicoUsd>,
+    #[serde(rename = "baseline_usd", serialize_with = "in_dollars")]
     pub(crate) baseline: Option<PicoUsd>,
     pub(crate) status: u64,
 }
@@ -98,26 +103,6 @@ fn row(exchange: &Exchange, line: &Value) -> Result<Row, Failure> {
     Err(Failure::new(format!("{}: the access log and the answer's headers differ: {line}", exchange.id)))
 }
 
-impl Row {
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "id": self.id,
-            "dialect": self.dialect,
-            "tier": self.tier,
-            "model": self.model,
-            "effort": self.effort,
-            "reason": self.reason,
-            "attempts": self.attempts,
-            "input_tokens": self.input_tokens,
-            "cached_tokens": self.cached_tokens,
-            "output_tokens": self.output_tokens,
-            "cost_usd": self.cost.map(dollars),
-            "baseline_usd": self.baseline.map(dollars),
-            "status": self.status,
-        })
-    }
-}
-
 impl Sum {
     /// Adds up.
     pub(crate) fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
@@ -141,6 +126,10 @@ impl Sum {
 /// How much less `cost` is than `of`, in percent.
 pub(crate) fn percent(cost: PicoUsd, of: PicoUsd) -> f64 {
     if of == PicoUsd::ZERO { 0.0 } else { 100.0 * (1.0 - dollars(cost) / dollars(of)) }
+}
+
+fn in_dollars<S: Serializer>(money: &Option<PicoUsd>, serializer: S) -> Result<S::Ok, S::Error> {
+    money.map(dollars).serialize(serializer)
 }
 
 /// For printing; sums are made in whole pico-dollars.

@@ -93,7 +93,7 @@ async fn simulated(options: &Options) -> Result<(), Failure> {
         baseline: baseline(&document.config),
     };
     if options.json {
-        println!("{:#}", report.json());
+        report.print_json()?;
     } else {
         report.print();
     }

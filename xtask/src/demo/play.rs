@@ -121,7 +121,11 @@ async fn converse(
             let turn = called.entry(tool.to_owned()).or_default();
             *turn += 1;
             let results = bundle.results.get(tool).map_or(&[][..], Vec::as_slice);
-            results.get(*turn - 1).or(results.last()).cloned().unwrap_or_else(|| format!("no tool {tool}"))
+            results
+                .get(*turn - 1)
+                .or_else(|| results.last())
+                .cloned()
+                .unwrap_or_else(|| format!("no tool {tool}"))
         });
     }
     played.faults.push(format!("{}: the conversation has no end", bundle.id));

@@ -81,7 +81,7 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
         baseline: baseline(&config),
     };
     if options.json {
-        println!("{:#}", report.json());
+        report.print_json()?;
     } else {
         report.print();
     }
@@ -103,7 +103,7 @@ fn reduced(document: &Document, has: impl Fn(&str) -> bool) -> Result<Value, Fai
         known.is_some_and(|known| known.key_env.as_deref().is_none_or(&has))
     };
     let target =
-        |choice: &Value| choice.as_str().or(choice["target"].as_str()).unwrap_or_default().to_owned();
+        |choice: &Value| choice.as_str().or_else(|| choice["target"].as_str()).unwrap_or_default().to_owned();
     let reachable = |choice: &Value| usable(target(choice).split('/').next().unwrap_or_default());
     let mut json = document.json.clone();
     let mut empty = Vec::new();

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anstyle::Style;
+use live::Failure;
 use pointsman::{Ladder, PicoUsd};
 use pointsman_cli::paint;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -30,11 +32,19 @@ pub(crate) struct Report<'a> {
     pub(crate) baseline: String,
 }
 
+#[derive(Serialize)]
+struct Data<'a> {
+    requests: &'a [Row],
+    totals: Value,
+}
+
 impl Report<'_> {
-    /// `{"requests":[…],"totals":{…}}`.
-    pub(crate) fn json(&self) -> Value {
-        let requests: Vec<Value> = self.rows.iter().map(Row::json).collect();
-        json!({ "requests": requests, "totals": self.totals() })
+    /// Prints `{"requests":[…],"totals":{…}}`.
+    pub(crate) fn print_json(&self) -> Result<(), Failure> {
+        let data = Data { requests: self.rows, totals: self.totals() };
+        let text = serde_json::to_string_pretty(&data).map_err(|error| Failure::new(error.to_string()))?;
+        println!("{text}");
+        Ok(())
     }
 
     fn totals(&self) -> Value {
