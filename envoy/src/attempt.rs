@@ -68,7 +68,6 @@ impl Attempt {
         let upstream = upstream.filter(|name| !name.is_empty()).ok_or(Cause::UnknownUpstream)?;
         let plan = host::property(PLAN).ok_or(Cause::NoPlan)?;
         let planned = plan::find(&plan, &upstream).ok_or(Cause::NoPlan)?;
-        host::set_property(UPSTREAM, upstream.as_bytes())?;
         self.upstream = Some(upstream);
         edit_head(&planned)?;
         if planned.splices.is_empty() {
@@ -119,7 +118,6 @@ impl Attempt {
         let _ = host::set_property("pointsman.reason", rejection.code.as_bytes());
         // No upstream had a part in this answer.
         self.upstream = None;
-        let _ = host::set_property(UPSTREAM, b"");
         metrics::rejected(rejection.code);
         host::respond(rejection.status, &rejection.body);
         Action::Pause
@@ -224,6 +222,8 @@ impl HttpContext for Attempt {
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         if let Some(upstream) = self.upstream.take() {
             metrics::attempt(&upstream, host::header(Map::Response, ":status").as_deref());
+            // Without it the answer is not billed, but it is still the answer.
+            let _ = host::set_header(Map::Response, UPSTREAM, upstream.as_bytes());
         }
         Action::Continue
     }

@@ -3,8 +3,8 @@
 use std::{mem, rc::Rc};
 
 use pointsman::{
-    Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead, Routed, edit,
-    plan,
+    Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead, Routed,
+    Summary, edit, plan,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -63,6 +63,10 @@ impl Decide {
             path: value(":path").unwrap_or_default(),
             headers: &pairs,
         };
+        if self.deciding.access_log {
+            // As the client sent it: what stands in `:path` at the end is the last provider's.
+            let _ = host::set_property("pointsman.path", head.path);
+        }
         let opened = self.deciding.router.open(&head);
         for (name, _) in pairs.iter().filter(|(name, _)| name.starts_with(ENVOY_PREFIX)) {
             // Nothing is lost if it was a second of the same name and already gone.
@@ -108,6 +112,9 @@ impl Decide {
     fn forward(&mut self, forward: Forward, body: Option<&[u8]>, trailers: bool) -> Action {
         match prepare(&forward, body, trailers) {
             Ok(()) => {
+                if self.deciding.access_log {
+                    log_summary(forward.summary());
+                }
                 metrics::request(forward.summary());
                 self.stage = Stage::Sent(forward);
                 Action::Continue
@@ -145,16 +152,22 @@ impl Decide {
             content_type: headers.get("content-type"),
             content_encoding: headers.get("content-encoding"),
         };
-        let upstream = host::property(UPSTREAM).and_then(|name| String::from_utf8(name).ok());
-        for edit in forward.response_edits(upstream.as_deref()) {
+        let upstream = headers.get(UPSTREAM).and_then(|name| str::from_utf8(name).ok());
+        if upstream.is_some() {
+            // A client that sees it learns no more than by `x-pointsman-model`.
+            let _ = host::remove_header(Map::Response, UPSTREAM);
+        }
+        for edit in forward.response_edits(upstream) {
             // An answer without them is still the answer.
             let _ = host::edit(Map::Response, &edit);
         }
-        let attempt = upstream.as_deref().and_then(|upstream| forward.attempt_at(upstream));
-        if let Some(effort) = attempt.and_then(|attempt| attempt.effort) {
+        let attempt = upstream.and_then(|upstream| forward.attempt_at(upstream));
+        if let Some(effort) = attempt.and_then(|attempt| attempt.effort)
+            && self.deciding.access_log
+        {
             note("pointsman.effort", effort.name());
         }
-        forward.respond(upstream.as_deref(), &head)
+        forward.respond(upstream, &head)
     }
 
     fn finish(&mut self) {
@@ -162,7 +175,9 @@ impl Decide {
             Stage::Metering(metering) => {
                 let unix_seconds = self.decided.checked_div(NANOS_PER_SECOND).filter(|seconds| *seconds > 0);
                 let receipt = metering.finish(&self.deciding.router, unix_seconds);
-                log_receipt(&receipt);
+                if self.deciding.access_log {
+                    log_receipt(&receipt);
+                }
                 metrics::receipt(&receipt);
             }
             stage => self.stage = stage,
@@ -190,10 +205,13 @@ fn prepare(forward: &Forward, body: Option<&[u8]>, trailers: bool) -> Result<(),
     host::set_header(Map::Request, CLUSTER, forward.chain().as_bytes())?;
     let retries = forward.attempts().len().saturating_sub(1);
     host::set_header(Map::Request, MAX_RETRIES, retries.to_string().as_bytes())?;
-    let summary = forward.summary();
-    if let Some(dialect) = summary.dialect {
-        note(DIALECT, dialect.name());
+    if let Some(dialect) = forward.summary().dialect {
+        host::set_property(DIALECT, dialect.name().as_bytes())?;
     }
+    Ok(())
+}
+
+fn log_summary(summary: &Summary) {
     if let Some(alias) = &summary.alias {
         note("pointsman.alias", alias);
     }
@@ -204,7 +222,6 @@ fn prepare(forward: &Forward, body: Option<&[u8]>, trailers: bool) -> Result<(),
         note("pointsman.difficulty", &difficulty.permille().to_string());
     }
     note("pointsman.reason", &summary.reason.to_string());
-    Ok(())
 }
 
 /// Edits the body in place. Where all splices lie in its first half, only that much is written.

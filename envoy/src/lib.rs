@@ -8,8 +8,8 @@
 //! the endpoint's metadata whose turn it is, and makes the request right for that provider alone: path, key, headers,
 //! length, body.
 //!
-//! The role is chosen by the plugin configuration: `{"role":"decide","max_body":…,"config":{…}}` or
-//! `{"role":"attempt"}`. The door holds no opinion of its own: host callback, core call, host calls.
+//! The role is chosen by the plugin configuration: `{"role":"decide","max_body":…,"access_log":…,"config":{…}}`
+//! or `{"role":"attempt"}`. The door holds no opinion of its own: host callback, core call, host calls.
 
 #![deny(
     clippy::unwrap_used,
@@ -53,8 +53,8 @@ const REJECTED: &str = "x-pointsman-rejected";
 /// Filter state: the attempts, for the role *attempt*.
 const PLAN: &str = "pointsman.plan";
 
-/// Filter state: the upstream of the newest attempt, for the role *decide*.
-const UPSTREAM: &str = "pointsman.upstream";
+/// The response header by which *attempt* tells *decide* whose answer it is. An answer without it is Envoy's own.
+const UPSTREAM: &str = "x-pointsman-upstream";
 
 /// Filter state: the dialect, for an answer of the role *attempt*.
 const DIALECT: &str = "pointsman.dialect";
@@ -77,6 +77,8 @@ struct Deciding {
     router: Router,
     /// Largest request body, in bytes.
     max_body: usize,
+    /// Whether an access log reads what is noted for it.
+    access_log: bool,
 }
 
 /// The plugin configuration. Not an enum with a tag: serde holds such a one in values of its own, and the document is to
@@ -86,6 +88,7 @@ struct Deciding {
 struct Plugin<'a> {
     role: PluginRole,
     max_body: Option<usize>,
+    access_log: Option<bool>,
     #[serde(borrow)]
     config: Option<&'a RawValue>,
 }
@@ -109,7 +112,8 @@ impl Role {
                 let config = Config::from_json(config.get().as_bytes())
                     .map_err(|error| format!("the configuration is not usable: {error}"))?;
                 let max_body = plugin.max_body.unwrap_or(limits::REQUEST_BODY).min(limits::REQUEST_BODY);
-                Ok(Self::Decide(Rc::new(Deciding { router: Router::new(config), max_body })))
+                let access_log = plugin.access_log.unwrap_or(true);
+                Ok(Self::Decide(Rc::new(Deciding { router: Router::new(config), max_body, access_log })))
             }
         }
     }

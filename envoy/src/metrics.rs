@@ -15,26 +15,26 @@
 //! | `pointsman_unreported` | `target` |
 //! | `pointsman_decision_us` | histogram, no labels |
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::cell::RefCell;
 
-use pointsman::{Receipt, Summary};
+use pointsman::{Dialect, Receipt, Summary};
 
 use crate::host::{self, Metric};
 
-/// Most names that one VM makes known to the host.
-const NAMES: usize = 4096;
+/// Most names of one kind that a VM makes known to the host.
+const NAMES: usize = 512;
 
 thread_local! {
     // One for the VM, both roles together. The host makes a new entry each time a name is defined.
     static TABLE: RefCell<Table> = const { RefCell::new(Table::new()) };
 }
 
+/// Numbers of what was counted before, by what was counted: names are put together once.
 struct Table {
-    ids: BTreeMap<String, u32>,
-    /// Counters by target: a receipt needs up to ten of them and looks them up at once.
+    requests: Vec<(Option<Dialect>, &'static str, String, u32)>,
+    rejections: Vec<(&'static str, u32)>,
+    attempts: Vec<(String, &'static str, u32)>,
     targets: Vec<(String, [Option<u32>; KINDS.len()])>,
-    /// The name being looked up, kept for its allocation.
-    name: String,
     decision: Option<u32>,
 }
 
@@ -54,18 +54,33 @@ const KINDS: [&str; 10] = [
 
 /// A request that was sent on.
 pub(crate) fn request(summary: &Summary) {
-    with_table(|table| {
-        table.count(&[
-            ("pointsman_requests.dialect=", summary.dialect.map_or("other", |dialect| dialect.name())),
-            (".tier=", summary.tier.as_deref().unwrap_or("none")),
-            (".reason=", summary.reason.code()),
-        ]);
+    let (dialect, reason) = (summary.dialect, summary.reason.code());
+    let tier = summary.tier.as_deref().unwrap_or("none");
+    with_table(|Table { requests, .. }| {
+        let known = requests.iter().find(|(d, r, t, _)| (*d, *r, t.as_str()) == (dialect, reason, tier));
+        let id = known.map(|(.., id)| *id).or_else(|| {
+            let dialect_name = dialect.map_or("other", Dialect::name);
+            let name =
+                [("pointsman_requests.dialect=", dialect_name), (".tier=", tier), (".reason=", reason)];
+            let id = define(requests.len(), &name)?;
+            requests.push((dialect, reason, tier.to_owned(), id));
+            Some(id)
+        });
+        count(id);
     });
 }
 
 /// A request that this door answered itself.
-pub(crate) fn rejected(code: &str) {
-    with_table(|table| table.count(&[("pointsman_rejected.reason=", code)]));
+pub(crate) fn rejected(code: &'static str) {
+    with_table(|Table { rejections, .. }| {
+        let known = rejections.iter().find(|(known, _)| *known == code).map(|(_, id)| *id);
+        let id = known.or_else(|| {
+            let id = define(rejections.len(), &[("pointsman_rejected.reason=", code)])?;
+            rejections.push((code, id));
+            Some(id)
+        });
+        count(id);
+    });
 }
 
 /// The outcome of one attempt: the status line's code, or nothing.
@@ -78,7 +93,16 @@ pub(crate) fn attempt(upstream: &str, status: Option<&[u8]>) {
         Some(_) => "other",
         None => "none",
     };
-    with_table(|table| table.count(&[("pointsman_attempts.upstream=", upstream), (".status=", class)]));
+    with_table(|Table { attempts, .. }| {
+        let known = attempts.iter().find(|(u, c, _)| (u.as_str(), *c) == (upstream, class));
+        let id = known.map(|(.., id)| *id).or_else(|| {
+            let name = [("pointsman_attempts.upstream=", upstream), (".status=", class)];
+            let id = define(attempts.len(), &name)?;
+            attempts.push((upstream.to_owned(), class, id));
+            Some(id)
+        });
+        count(id);
+    });
 }
 
 /// Time from the whole body to the edited request.
@@ -131,34 +155,40 @@ fn with_table(f: impl FnOnce(&mut Table)) {
     });
 }
 
+/// Makes a counter known, under a name made of label heads and values, unless there are too many of its kind.
+fn define(already: usize, parts: &[(&str, &str)]) -> Option<u32> {
+    if already >= NAMES {
+        return None;
+    }
+    let mut name = String::with_capacity(96);
+    for (head, value) in parts {
+        name.push_str(head);
+        push_value(&mut name, value);
+    }
+    host::define(Metric::Counter, &name)
+}
+
+fn count(id: Option<u32>) {
+    if let Some(id) = id {
+        host::increment(id, 1);
+    }
+}
+
 impl Table {
     const fn new() -> Self {
-        Self { ids: BTreeMap::new(), targets: Vec::new(), name: String::new(), decision: None }
-    }
-
-    /// Counts one, under a name made of label heads and values.
-    fn count(&mut self, parts: &[(&str, &str)]) {
-        self.name.clear();
-        for (head, value) in parts {
-            self.name.push_str(head);
-            push_value(&mut self.name, value);
+        Self {
+            requests: Vec::new(),
+            rejections: Vec::new(),
+            attempts: Vec::new(),
+            targets: Vec::new(),
+            decision: None,
         }
-        let id = match self.ids.get(&self.name) {
-            Some(id) => *id,
-            None if self.ids.len() >= NAMES => return,
-            None => {
-                let Some(id) = host::define(Metric::Counter, &self.name) else { return };
-                self.ids.insert(self.name.clone(), id);
-                id
-            }
-        };
-        host::increment(id, 1);
     }
 
     fn bill(&mut self, target: &str, counts: &[u64; KINDS.len()]) {
         let known = self.targets.iter().position(|(name, _)| name == target);
         if known.is_none() {
-            if self.targets.len() >= NAMES / KINDS.len() {
+            if self.targets.len() >= NAMES {
                 return;
             }
             self.targets.push((target.to_owned(), [None; KINDS.len()]));
@@ -173,11 +203,7 @@ impl Table {
                 continue;
             }
             if id.is_none() {
-                self.name.clear();
-                self.name.push_str(kind);
-                self.name.push_str(".target=");
-                push_value(&mut self.name, target);
-                *id = host::define(Metric::Counter, &self.name);
+                *id = define(0, &[(kind, ""), (".target=", target)]);
             }
             if let Some(id) = id {
                 host::increment(*id, *count);

@@ -48,6 +48,8 @@ pub struct Quirks {
     pub forgets_state: bool,
     /// The largest body, as the plugin configuration states it.
     pub max_body: Option<usize>,
+    /// Whether there is an access log, as the plugin configuration states it.
+    pub access_log: Option<bool>,
     /// This function of the ABI fails with an internal error.
     pub failing: Option<&'static str>,
 }
@@ -63,6 +65,7 @@ impl Default for Quirks {
             resting: BTreeSet::new(),
             forgets_state: false,
             max_body: None,
+            access_log: None,
             failing: None,
         }
     }
@@ -125,6 +128,9 @@ impl Envoy {
         let mut plugin = json!({ "role": "decide", "config": document });
         if let Some(max_body) = quirks.max_body {
             plugin["max_body"] = json!(max_body);
+        }
+        if let Some(access_log) = quirks.access_log {
+            plugin["access_log"] = json!(access_log);
         }
         let mut envoy = Self::boot(quirks);
         assert!(envoy.configure(DECIDE, plugin.to_string().as_bytes()), "decide refused: {:?}", envoy.log());
@@ -212,10 +218,7 @@ impl Envoy {
             .instance
             .get_typed_func::<Params, Results>(&mut self.store, name)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let before = self.store.get_fuel().unwrap();
-        let r = function.call(&mut self.store, params);
-        if std::env::var_os("FUEL").is_some() { eprintln!("{name} {}", before - self.store.get_fuel().unwrap()); }
-        match r {
+        match function.call(&mut self.store, params) {
             Ok(results) => results,
             Err(error) => panic!("the filter panicked in {name}: {error:?}\nits log: {:?}", self.log()),
         }

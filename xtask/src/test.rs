@@ -1,10 +1,9 @@
 //! `cargo xtask test`: everything that can be checked, in sections.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
-    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -41,7 +40,7 @@ struct Tools {
 pub(crate) fn run() -> Result<(), Failure> {
     let began = Instant::now();
     let mut tally = Tally::default();
-    tally.section("format", || check(cargo(&["fmt", "--all", "--check"])));
+    tally.section("format", || check(cargo(&["fmt", "--all", "--check", "--", "-l"])));
     tally.section("lints", || {
         check(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     });
@@ -248,27 +247,19 @@ fn cargo(arguments: &[&str]) -> Command {
 /// Runs a command to its end, shows its newest line meanwhile, and returns whether it ended well and all it printed.
 fn capture(command: &mut Command, mut each: impl FnMut(&Progress, &str)) -> Result<(bool, String), Failure> {
     let progress = Progress::quiet("starting");
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(
-            |error| Failure::new(format!("{:?} could not be started: {error}", command.get_program())),
-        )?;
-    let (sender, receiver) = mpsc::channel::<String>();
-    let pipes: [Option<Box<dyn Read + Send>>; 2] = [
-        child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-        child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-    ];
-    for pipe in pipes.into_iter().flatten() {
-        let sender = sender.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-                // Nobody listens any more: there is nothing left to do.
-                let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
-            }
-        });
-    }
-    drop(sender);
+    // One pipe for both, so that the lines keep their order.
+    let (reader, writer) = std::io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let spawned = command.spawn();
+    // The pipe ends when the last writer is gone: this process must not be one.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = spawned.map_err(|error| {
+        Failure::new(format!("{:?} could not be started: {error}", command.get_program()))
+    })?;
+    let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
     let mut output = String::new();
-    for line in receiver {
+    for line in lines {
+        let line = String::from_utf8_lossy(&line);
         let shown: String = line.trim().chars().take(100).collect();
         if !shown.is_empty() {
             progress.detail(&shown);

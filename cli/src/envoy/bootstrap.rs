@@ -235,7 +235,8 @@ fn access_log(path: &str) -> Value {
             "log_format": { "json_format": {
                 "time": "%START_TIME%",
                 "method": "%REQ(:METHOD)%",
-                "path": "%REQ(:PATH)%",
+                "path": state("path"),
+                "upstream_path": "%REQ(:PATH)%",
                 "status": "%RESPONSE_CODE%",
                 "details": "%RESPONSE_CODE_DETAILS%",
                 "flags": "%RESPONSE_FLAGS%",

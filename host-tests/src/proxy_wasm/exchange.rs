@@ -133,6 +133,15 @@ impl Answer {
         Self::Full { headers, body: body.into(), trailers: false, cut: false }
     }
 
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        if let Self::Full { headers, .. } = &mut self {
+            headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        }
+        self
+    }
+
     /// Ends the answer with trailers, and with no end in its body.
     #[must_use]
     pub fn with_trailers(mut self) -> Self {

@@ -74,7 +74,7 @@ fn size_fuel_and_memory_stay_as_they_were() {
 #[test]
 fn memory_does_not_grow_with_the_number_of_requests() {
     let mut envoy = envoy();
-    let mut round = |envoy: &mut Envoy| {
+    let round = |envoy: &mut Envoy| {
         for bytes in [1_000, 100_000, 300] {
             envoy.exchange(request(bytes), |_, sent| match sent.upstream.as_str() {
                 "alpha" => Answer::json(500, "{}"),

@@ -56,7 +56,7 @@ fn any_pieces_of_a_stream_give_the_same_bill() {
             bills.push(bill(&outcome).map(|word| word.map(str::to_owned)));
         }
     }
-    assert_eq!(bills[0][..4], ["alpha/small", "600", "400", "50"].map(|word| Some(word.to_owned())));
+    assert_eq!(bills[0][..4], ["alpha/small", "1000", "400", "50"].map(|word| Some(word.to_owned())));
     assert!(bills.iter().all(|bill| *bill == bills[0]), "{bills:?}");
 }
 
@@ -101,12 +101,14 @@ fn garbage_for_an_answer_passes_unchanged() {
     assert_eq!(envoy.exchange(chat(), |_, _| odd.clone()).body, garbage);
 }
 
-/// A client that asked for a stream without usage is not billed at zero: the router asks for it.
+/// A stream whose client asked for no usage can be billed all the same, where the operator wants it.
 #[test]
 fn a_stream_is_asked_for_its_usage() {
+    let mut document = document();
+    document["stream_usage"] = serde_json::json!(true);
     let body = CHAT.replace("\"auto\"", "\"auto\",\"stream\":true");
     let request = host_tests::proxy_wasm::Request::post("/v1/chat/completions", body);
-    let outcome = envoy().exchange(request, |_, _| Answer::events(STREAM));
+    let outcome = Envoy::start(&document).exchange(request, |_, _| Answer::events(STREAM));
     let sent: serde_json::Value = serde_json::from_slice(&outcome.sent[0].body).expect("JSON");
     assert_eq!(sent["stream_options"]["include_usage"], true);
 }

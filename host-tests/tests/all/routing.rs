@@ -1,6 +1,6 @@
 //! A request to one provider: what is edited, what is not, what is said about it.
 
-use host_tests::proxy_wasm::{Envoy, Quirks, Request, key_of};
+use host_tests::proxy_wasm::{Answer, Envoy, Quirks, Request, key_of};
 use serde_json::json;
 
 use crate::setup::{self, CHAT, answers, chat, document, envoy, model};
@@ -34,7 +34,6 @@ fn the_access_log_is_told_what_was_decided() {
     assert_eq!(outcome.noted("alias"), Some("auto"));
     assert_eq!(outcome.noted("tier"), Some("cheap"));
     assert_eq!(outcome.noted("target"), Some("alpha/small"));
-    assert_eq!(outcome.noted("upstream"), Some("alpha"));
     assert!(outcome.noted("reason").is_some_and(|reason| reason.starts_with("difficulty")));
     assert!(outcome.noted("difficulty").is_some_and(|text| text.parse::<u16>().is_ok_and(|n| n <= 1000)));
 }
@@ -132,6 +131,25 @@ fn a_request_without_a_body_passes() {
     let [sent] = &outcome.sent[..] else { panic!("{:?}", outcome.sent) };
     assert_eq!(sent.header(":path"), Some("/beta/v1/models"));
     assert_eq!(sent.header("content-length"), None);
+}
+
+#[test]
+fn without_an_access_log_nothing_is_noted_and_nothing_else_changes() {
+    let quirks = Quirks { access_log: Some(false), ..Quirks::default() };
+    let mut envoy = Envoy::with(&document(), quirks);
+    let outcome = envoy.exchange(chat(), answers);
+    assert_eq!((outcome.noted("tier"), outcome.noted("target")), (None, None));
+    assert_eq!(outcome.header("x-pointsman-model"), Some("alpha/small"));
+    assert!(envoy.metrics().contains_key("pointsman_cost_picodollars.target=alpha/small"));
+}
+
+/// The word between the two roles is for them alone, and no provider can put another in its place.
+#[test]
+fn which_upstream_answered_is_not_the_providers_to_say() {
+    let answer = Answer::json(200, setup::ANSWER).with_header("x-pointsman-upstream", "beta");
+    let outcome = envoy().exchange(chat(), |_, _| answer.clone());
+    assert_eq!(outcome.header("x-pointsman-model"), Some("alpha/small"));
+    assert_eq!(outcome.header("x-pointsman-upstream"), None);
 }
 
 /// Two requests in the same VM at the same time do not see each other.

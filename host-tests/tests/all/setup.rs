@@ -4,7 +4,7 @@ use host_tests::proxy_wasm::{Answer, Envoy, Request, Sent};
 use serde_json::{Value, json};
 
 /// Everything goes to the tier `cheap` unless a header asks for `best`.
-pub fn document() -> Value {
+pub(crate) fn document() -> Value {
     json!({
         "version": 1,
         "providers": {
@@ -37,37 +37,37 @@ pub fn document() -> Value {
     })
 }
 
-pub fn envoy() -> Envoy {
+pub(crate) fn envoy() -> Envoy {
     Envoy::start(&document())
 }
 
-pub const CHAT: &str = r#"{"model":"auto","messages":[{"role":"user","content":"Say hello."}]}"#;
+pub(crate) const CHAT: &str = r#"{"model":"auto","messages":[{"role":"user","content":"Say hello."}]}"#;
 
-pub fn chat() -> Request {
+pub(crate) fn chat() -> Request {
     Request::post("/v1/chat/completions", CHAT)
 }
 
-pub const ANSWER: &str = r#"{"id":"x","choices":[{"message":{"role":"assistant","content":"Hello."}}],
+pub(crate) const ANSWER: &str = r#"{"id":"x","choices":[{"message":{"role":"assistant","content":"Hello."}}],
     "usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"prompt_tokens_details":{"cached_tokens":0}}}"#;
 
 /// A provider that answers.
-pub fn answers(_: &mut Envoy, _: &Sent) -> Answer {
+pub(crate) fn answers(_: &mut Envoy, _: &Sent) -> Answer {
     Answer::json(200, ANSWER)
 }
 
 /// A provider that must not be asked.
-pub fn unreachable(_: &mut Envoy, sent: &Sent) -> Answer {
+pub(crate) fn unreachable(_: &mut Envoy, sent: &Sent) -> Answer {
     panic!("a request left for {}: {:?}", sent.upstream, sent.headers)
 }
 
 /// The model that a body names.
-pub fn model(body: &[u8]) -> String {
+pub(crate) fn model(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).expect("JSON");
     body["model"].as_str().expect("a model").to_owned()
 }
 
 /// The code in an error body, and a check that the body has the dialect's shape.
-pub fn error_code(body: &[u8], dialect: &str) -> String {
+pub(crate) fn error_code(body: &[u8], dialect: &str) -> String {
     let body: Value = serde_json::from_slice(body).expect("an error is JSON");
     assert!(body["error"]["message"].is_string(), "{body}");
     assert!(body["error"]["type"].is_string(), "{body}");

@@ -9,6 +9,7 @@ mod fixtures;
 mod passthrough;
 mod reload;
 mod rules;
+mod sdk;
 mod stream;
 mod table;
 mod tls;
@@ -23,4 +24,15 @@ fn chat(model: &str, text: &str) -> Value {
 /// A Messages request.
 fn messages(model: &str, text: &str) -> Value {
     json!({ "model": model, "max_tokens": 256, "messages": [{ "role": "user", "content": text }] })
+}
+
+/// Sum of the samples of this metric whose labels hold all of these.
+fn samples(page: &str, name: &str, labels: &[&str]) -> u64 {
+    let samples = page.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let known = series.split('{').next()?;
+        let own = known == name && labels.iter().all(|label| series.contains(label));
+        own.then(|| value.parse::<u64>().ok()).flatten()
+    });
+    samples.sum()
 }

@@ -13,7 +13,7 @@ use real_hosts::{
 };
 use serde_json::{Value, json};
 
-use crate::{chat, messages};
+use crate::{chat, messages, samples};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -397,6 +397,28 @@ fn headers_of_the_router_and_of_envoy_cannot_be_spoofed() {
                 assert!(leaked.is_empty(), "{}: {leaked:?}", provider.name());
                 assert_eq!(seen.header("authorization"), Some(bearer(provider.name()).as_str()));
             }
+        }
+    });
+}
+
+/// Rule 7, from the other side: a provider's answer does not speak for the router.
+#[test]
+fn headers_of_the_router_cannot_be_spoofed_by_a_provider() {
+    play(async {
+        let stage = Script::new().lane("auto", 2).start().await;
+        let names = ["upstream", "model", "tier", "effort", "reason", "cluster", "plan", "rejected"];
+        let headers = names.map(|name| (format!("x-pointsman-{name}"), "auto-b".to_owned())).to_vec();
+        stage.provider("auto-a").set_fault(Fault::StatusWith { status: 400, headers });
+        let answer = Ask::json(CHAT, &chat("auto", "hi")).send(stage.address()).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.header("x-pointsman-model"), "auto-a/model-a");
+        assert_eq!(answer.header("x-pointsman-tier"), "only");
+        assert!(answer.header("x-pointsman-reason").starts_with("difficulty "), "{:?}", answer.headers);
+        let page = stage.envoy.prometheus().expect("the page");
+        let attempts = |upstream: &str| samples(&page, "pointsman_attempts", &[&format!("upstream=\"{upstream}\"")]);
+        assert_eq!((attempts("auto-a"), attempts("auto-b")), (1, 0));
+        for name in ["x-pointsman-model", "x-pointsman-tier", "x-pointsman-reason"] {
+            assert_eq!(answer.headers.get_all(name).iter().count(), 1, "{name}");
         }
     });
 }

@@ -12,7 +12,7 @@ use real_hosts::{
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{chat, messages};
+use crate::{chat, messages, samples};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -172,6 +172,8 @@ fn receipts_are_what_the_providers_billed() {
             .provider_with("openai", Vendor::OpenAi, fragmented)
             .provider_with("minimax", Vendor::MiniMax, fragmented)
             .provider_with("deepseek", Vendor::DeepSeek, fragmented)
+            // Asked for usage by the router where the client did not.
+            .set("/stream_usage", json!(true))
             .alias("m-anthropic", &["anthropic/claude-opus-4-6"])
             .alias("m-openai", &["openai/gpt-5.4-mini"])
             .alias("m-minimax", &["minimax/MiniMax-M3"])
@@ -228,14 +230,21 @@ fn receipts_are_what_the_providers_billed() {
 
         // The Prometheus page says the same, in sums.
         let page = stage.envoy.prometheus().expect("the page");
-        let sum = |name: &str, labels: &[&str]| sum(&page, name, labels);
+        let sum = |name: &str, labels: &[&str]| samples(&page, name, labels);
         for provider in ["anthropic", "openai", "minimax", "deepseek"] {
             let own: Vec<&Billed> = sent.iter().filter(|sent| sent.0 == provider).map(|sent| &sent.3).collect();
             let target = format!("target=\"{}", if provider == "openai" { "openai/gpt-5_4-mini" } else { provider });
             let total = |field: fn(&Billed) -> u64| own.iter().map(|billed| field(billed)).sum::<u64>();
-            assert_eq!(sum("pointsman_tokens", &["kind=\"output\"", &target]), total(|b| b.output), "{provider}\n{page}");
-            assert_eq!(sum("pointsman_tokens", &["kind=\"input\"", &target]), total(Billed::prompt), "{provider}");
-            assert_eq!(sum("pointsman_tokens", &["kind=\"cached\"", &target]), total(|b| b.cache_read), "{provider}");
+            // A token is of one kind; reasoning alone is a part of another.
+            for (kind, billed) in [
+                ("input", total(|billed| billed.fresh)),
+                ("cached", total(|billed| billed.cache_read)),
+                ("cache_write", total(Billed::cache_write)),
+                ("output", total(|billed| billed.output)),
+            ] {
+                let kind = format!("kind=\"{kind}\"");
+                assert_eq!(sum("pointsman_tokens", &[&kind, &target]), billed, "{provider} {kind}");
+            }
             assert_eq!(
                 sum("pointsman_attempts", &[&format!("upstream=\"{provider}\""), "status=\"2xx\""]),
                 own.len() as u64,
@@ -254,20 +263,14 @@ fn receipts_are_what_the_providers_billed() {
             let dialect = format!("dialect=\"{dialect}\"");
             assert_eq!(sum("pointsman_requests", &[&dialect, "tier=\"only\"", "reason=\"difficulty\""]), expected);
         }
-        assert_eq!(sum("pointsman_decision_us_count", &[]), sent.len() as u64);
+        // Envoy merges histograms every five seconds.
+        let decisions = || {
+            let page = stage.envoy.prometheus().ok()?;
+            (samples(&page, "pointsman_decision_us_count", &[]) == sent.len() as u64).then_some(())
+        };
+        assert!(until(Duration::from_secs(15), decisions).await.is_some(), "each decision was timed");
         assert!(page.contains("pointsman_decision_us_bucket{le=\"250\"}"), "buckets of our own");
     });
-}
-
-/// Sum of the samples of this metric whose labels hold all of these.
-fn sum(page: &str, name: &str, labels: &[&str]) -> u64 {
-    let samples = page.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
-        let (series, value) = line.rsplit_once(' ')?;
-        let known = series.split('{').next()?;
-        let own = known == name && labels.iter().all(|label| series.contains(label));
-        own.then(|| value.parse::<u64>().ok()).flatten()
-    });
-    samples.sum()
 }
 
 /// `0.0000315` dollars in pico-dollars.

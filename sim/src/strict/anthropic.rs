@@ -87,7 +87,7 @@ pub(super) fn drops_bound(body: &Json, headers: &HeaderMap) -> bool {
 pub(super) fn before(model: &Model, body: &Json, headers: &HeaderMap) -> Check {
     match headers.get("anthropic-version").map(|value| value.as_bytes()) {
         None => return Err(Refusal::invalid("anthropic-version: header is required")),
-        Some(b"2023-06-01" | b"2023-01-01") => {}
+        Some(b"2026-10-21" | b"2023-06-01" | b"2023-01-01") => {}
         Some(_) => return Err(Refusal::invalid("anthropic-version: \"\" is not a valid version")),
     }
     let betas = betas(headers)?;
