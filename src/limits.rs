@@ -15,7 +15,7 @@ pub const TOP_LEVEL_MEMBERS: usize = 256;
 pub const TEXT_PIECES: usize = 4096;
 
 /// Bytes of prompt text that the token estimate looks at. The rest is counted by length.
-pub const TEXT_SAMPLE: usize = 8 * 1024;
+pub const TEXT_SAMPLE: usize = 4 * 1024;
 
 /// Bytes of prompt text that the classifier looks at: the beginning and the end of what the person said last.
 pub const JUDGED_TEXT: usize = 3 * 1024;

@@ -4,6 +4,8 @@
 //! A stage that several tests share lives in a static. Its servers therefore run on one runtime for the whole process
 //! ([`play`]), not on that of the test that came first.
 
+#![allow(clippy::disallowed_methods, reason = "a test has a clock and an environment; the core has not")]
+
 pub mod client;
 pub mod recorder;
 pub mod stage;

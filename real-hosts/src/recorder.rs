@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn chunks_and_trailers_are_one_request() {
-        let bytes = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\nx: y\r\n\r\n";
+        let bytes =
+            b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\nx: y\r\n\r\n";
         let found = parse(bytes, 0);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].body, b"abcd");

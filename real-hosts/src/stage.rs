@@ -151,7 +151,8 @@ impl Script {
     /// Where Envoy cannot be had or started; the message says how to get it.
     pub async fn start(self) -> Stage {
         let (stage, options) = self.cast().await;
-        let envoy = Envoy::start(&stage.document, &stage.keys, &options).unwrap_or_else(|failure| panic!("{failure}"));
+        let envoy = Envoy::start(&stage.document, &stage.keys, &options)
+            .unwrap_or_else(|failure| panic!("{failure}"));
         Stage { envoy, document: stage.document, keys: stage.keys, providers: stage.providers, _folder: None }
     }
 
@@ -175,13 +176,20 @@ impl Script {
             let key = |variable: &str| {
                 stage.keys.iter().find(|(name, _)| name == variable).map(|(_, value)| value.clone())
             };
-            let mut files = Files::new(&document, folder.path(), key).unwrap_or_else(|error| panic!("{error}"));
+            let mut files =
+                Files::new(&document, folder.path(), key).unwrap_or_else(|error| panic!("{error}"));
             tamper(&mut files);
             files.write(folder.path()).expect("files");
             files.bootstrap
         };
         let envoy = Envoy::start_raw(bootstrap, &options).unwrap_or_else(|failure| panic!("{failure}"));
-        Stage { envoy, document: stage.document, keys: stage.keys, providers: stage.providers, _folder: Some(folder) }
+        Stage {
+            envoy,
+            document: stage.document,
+            keys: stage.keys,
+            providers: stage.providers,
+            _folder: Some(folder),
+        }
     }
 
     /// Starts the providers alone and completes the document with their addresses.
@@ -278,7 +286,9 @@ fn settings_of(vendor: Vendor, origin: &str) -> Value {
         Vendor::MiniMax => at(&[chat, responses, messages]),
         Vendor::DeepSeek => at(&[("chat", "/chat/completions"), messages]),
         Vendor::Moonshot => at(&[chat, messages]),
-        Vendor::Zai => at(&[("chat", "/api/paas/v4/chat/completions"), ("messages", "/api/anthropic/v1/messages")]),
+        Vendor::Zai => {
+            at(&[("chat", "/api/paas/v4/chat/completions"), ("messages", "/api/anthropic/v1/messages")])
+        }
         Vendor::OpenRouter => at(&[
             ("chat", "/api/v1/chat/completions"),
             ("responses", "/api/v1/responses"),

@@ -75,12 +75,30 @@ impl Features {
     /// Counts one more text. `raw` is JSON string content, still escaped, or a part of it cut anywhere.
     pub fn add(&mut self, raw: &[u8]) {
         self.bytes = self.bytes.saturating_add(raw.len() as u64);
-        let mut scan =
-            Scan { features: self, word: [0; WORD], length: 0, last: Kind::Break, dollars: 0, wide: 0 };
+        let mut scan = Scan {
+            features: self,
+            word: [0; WORD],
+            length: 0,
+            counted: false,
+            last: Kind::Break,
+            dollars: 0,
+            wide: 0,
+        };
         let mut rest = raw;
-        while let Some((code, len)) = character(rest) {
-            rest = rest.get(len..).unwrap_or_default();
-            scan.step(code);
+        while let Some(&byte) = rest.first() {
+            let used = match byte {
+                b'a'..=b'z' | b'A'..=b'Z' if scan.length == 0 => scan.run(rest),
+                b'\\' | 0x80.. => {
+                    let Some((code, used)) = character(rest) else { break };
+                    scan.step(code);
+                    used
+                }
+                _ => {
+                    scan.step(u32::from(byte));
+                    1
+                }
+            };
+            rest = rest.get(used..).unwrap_or_default();
         }
         scan.close();
         let Scan { dollars, wide, .. } = scan;
@@ -136,6 +154,8 @@ struct Scan<'f> {
     features: &'f mut Features,
     word: [u8; WORD],
     length: usize,
+    /// Whether the word of this length was counted and looked up already.
+    counted: bool,
     last: Kind,
     dollars: u32,
     /// Characters of scripts without spaces.
@@ -191,6 +211,33 @@ impl Scan<'_> {
         self.last = Kind::Other;
     }
 
+    /// Takes the run of ASCII letters that `rest` begins with; returns its length. Nearly all text is made of these, so a
+    /// word that ends with its run is taken from where it stands, and only looked up if its first two letters allow it.
+    fn run(&mut self, rest: &[u8]) -> usize {
+        let length = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        if let Some(b'\\' | 0x80..) = behind.first() {
+            // An accent or an escape may go on with the same word.
+            for byte in word {
+                self.letter(byte.to_ascii_lowercase());
+            }
+            return length;
+        }
+        if self.last == Kind::Command {
+            self.features.tex = self.features.tex.saturating_add(1);
+        }
+        if may_begin(word) {
+            let mut lower = [0; WORD];
+            for (place, byte) in lower.iter_mut().zip(word) {
+                *place = byte.to_ascii_lowercase();
+            }
+            self.features.look_up(lower.get(..length.min(WORD)).unwrap_or_default());
+        }
+        self.features.words = self.features.words.saturating_add(1);
+        (self.length, self.counted, self.last) = (length, true, Kind::Letter);
+        length
+    }
+
     fn letter(&mut self, lower: u8) {
         if self.length == 0 && self.last == Kind::Command {
             self.features.tex = self.features.tex.saturating_add(1);
@@ -239,11 +286,20 @@ impl Scan<'_> {
         if self.length == 0 {
             return;
         }
-        let word = self.word;
-        self.features.look_up(word.get(..self.length.min(WORD)).unwrap_or_default());
-        self.features.words = self.features.words.saturating_add(1);
-        self.length = 0;
+        if !self.counted {
+            let word = self.word;
+            self.features.look_up(word.get(..self.length.min(WORD)).unwrap_or_default());
+            self.features.words = self.features.words.saturating_add(1);
+        }
+        (self.length, self.counted) = (0, false);
     }
+}
+
+/// Whether an entry of the dictionary begins with the first two letters of this word.
+fn may_begin(word: &[u8]) -> bool {
+    let [first, second, ..] = word else { return false };
+    let place = |letter: &u8| usize::from(letter.to_ascii_lowercase().wrapping_sub(b'a'));
+    PAIRS.get(place(first)).is_some_and(|seconds| seconds & (1u32 << (place(second) & 31)) != 0)
 }
 
 /// Entries from this length on are stems: `optimi` is in `optimise` and `optimization`.
@@ -454,6 +510,19 @@ const STARTS: [u8; 26] = {
     starts
 };
 
+/// For each first letter, the second letters that entries have; one bit each. No entry is a single letter.
+#[expect(clippy::indexing_slicing, reason = "runs at compile time: a wrong index does not build")]
+const PAIRS: [u32; 26] = {
+    let mut pairs = [0; 26];
+    let mut n = 0;
+    while n < DICTIONARY.len() {
+        let entry = DICTIONARY[n].0.as_bytes();
+        pairs[(entry[0] - b'a') as usize] |= 1 << (entry[1] - b'a');
+        n += 1;
+    }
+    pairs
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -486,6 +555,14 @@ mod tests {
         assert_eq!(found.tex, 2, "a command and a pair of dollars");
         assert_eq!(found.code, 6 + 3, "braces; a call, an underscore, a semicolon");
         assert_eq!(found.words, 8 + 3, "six characters are three words");
+    }
+
+    #[test]
+    fn a_word_is_the_same_however_it_is_written() {
+        let plain = features("Prove f(x) is optimal, naive or not: prove it_too");
+        let escaped = features(r"\u0050rov\u0065 f(x) is \u006fptimal, n\u0061ive or not: prove it\u005ftoo");
+        assert_eq!(Features { bytes: 0, ..plain }, Features { bytes: 0, ..escaped });
+        assert_eq!(features("démonstration naïve").words, 2);
     }
 
     #[test]

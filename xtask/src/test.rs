@@ -125,7 +125,10 @@ fn check(mut command: Command) -> Result<Outcome, Failure> {
 fn tests(tools: Option<&Tools>) -> Result<Outcome, Failure> {
     let tools = tools.ok_or_else(|| Failure::new("without Envoy and the filter there is nothing to test"))?;
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    command.env("POINTSMAN_ENVOY", &tools.envoy).env("POINTSMAN_WASM", &tools.wasm);
+    command
+        .env("POINTSMAN_ENVOY", &tools.envoy)
+        .env("POINTSMAN_WASM", &tools.wasm)
+        .env("RUST_BACKTRACE", "0");
     let mut suite = String::new();
     let (mut passed, mut failed, mut ignored) = (0, 0, 0);
     let (good, output) = capture(&mut command, |progress, line| {

@@ -29,7 +29,11 @@ fn script() -> Script {
 
 /// Requests of every kind, with failures, all full of the client's own credentials.
 async fn traffic(stage: &Stage) {
-    stage.provider("anthropic").set_fault(Fault::Sequence(vec![Fault::Status(529), Fault::None, Fault::Reset]));
+    stage.provider("anthropic").set_fault(Fault::Sequence(vec![
+        Fault::Status(529),
+        Fault::None,
+        Fault::Reset,
+    ]));
     stage.provider("openai").set_fault(Fault::FirstN(1, Box::new(Fault::Status(429))));
     let mut streamed = messages("auto", "hi");
     streamed["stream"] = json!(true);
@@ -116,7 +120,10 @@ fn keys_are_in_no_log_no_metric_and_no_page() {
         for file in ["envoy.yaml", "clusters.json", "filter.json", "pointsman.json"] {
             places.push((file.to_owned(), fs::read_to_string(folder.join(file)).expect("a file")));
         }
-        assert!(places.iter().any(|(place, text)| place == "/config_dump" && text.contains("key-anthropic")), "a real dump");
+        assert!(
+            places.iter().any(|(place, text)| place == "/config_dump" && text.contains("key-anthropic")),
+            "a real dump"
+        );
         for (place, text) in &places {
             for name in NAMES {
                 assert!(!text.contains(&key_of(name)), "the key of {name} stands in {place}");
@@ -143,7 +150,8 @@ fn a_missing_key_fails_closed() {
             .cast()
             .await;
         cast.keys.retain(|(name, _)| !name.contains("ANTHROPIC"));
-        let envoy = live::envoy::Envoy::start(&cast.document, &cast.keys, &options).unwrap_or_else(|failure| panic!("{failure}"));
+        let envoy = live::envoy::Envoy::start(&cast.document, &cast.keys, &options)
+            .unwrap_or_else(|failure| panic!("{failure}"));
         for (path, body) in [("/v1/messages", messages("first", "hi")), (CHAT, chat("first", "hi"))] {
             let answer = Ask::json(path, &body)
                 .header("x-api-key", "sk-of-the-client")

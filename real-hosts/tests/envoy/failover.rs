@@ -22,15 +22,30 @@ async fn stage() -> &'static Stage {
     STAGE
         .get_or_init(|| {
             let lanes = [
-                ("statuses", 2), ("final", 2), ("three", 3), ("reset", 2), ("refused", 2), ("all", 3), ("one", 1), ("two", 2),
-                ("sse", 2), ("big", 2), ("many", 2), ("kept", 1), ("chunked", 2), ("versions", 2),
+                ("statuses", 2),
+                ("final", 2),
+                ("three", 3),
+                ("reset", 2),
+                ("refused", 2),
+                ("all", 3),
+                ("one", 1),
+                ("two", 2),
+                ("sse", 2),
+                ("big", 2),
+                ("many", 2),
+                ("kept", 1),
+                ("chunked", 2),
+                ("versions", 2),
             ];
             let script = Script::new()
                 // Eight megabytes are a picture.
-                .set("/models", json!({
-                    "big-a/model-a": { "capabilities": { "images": true } },
-                    "big-b/model-b": { "capabilities": { "images": true } },
-                }))
+                .set(
+                    "/models",
+                    json!({
+                        "big-a/model-a": { "capabilities": { "images": true } },
+                        "big-b/model-b": { "capabilities": { "images": true } },
+                    }),
+                )
                 .provider("anthropic", Vendor::Anthropic)
                 .provider("minimax", Vendor::MiniMax)
                 .alias("both", &["anthropic/claude-opus-4-6", "minimax/MiniMax-M3"]);
@@ -44,21 +59,30 @@ fn assert_own(stage: &Stage, lane: &str, letter: char) {
     let name = format!("{lane}-{letter}");
     for seen in stage.provider(&name).requests() {
         assert_eq!(seen.model(), format!("model-{letter}"), "{name}");
-        assert_eq!(seen.header("authorization"), Some(format!("Bearer {}", key_of(&name)).as_str()), "{name}");
+        assert_eq!(
+            seen.header("authorization"),
+            Some(format!("Bearer {}", key_of(&name)).as_str()),
+            "{name}"
+        );
         assert_eq!(seen.path, CHAT, "{name}");
         assert_eq!(seen.authority, stage.provider(&name).addr().to_string(), "{name}");
     }
 }
 
 fn counts(stage: &Stage, lane: &str, providers: usize) -> Vec<usize> {
-    ('a'..='z').take(providers).map(|letter| stage.provider(&format!("{lane}-{letter}")).requests().len()).collect()
+    ('a'..='z')
+        .take(providers)
+        .map(|letter| stage.provider(&format!("{lane}-{letter}")).requests().len())
+        .collect()
 }
 
 #[test]
 fn statuses_of_the_provider_lead_to_the_next_one() {
     play(async {
         let (stage, lane) = (stage().await, "statuses");
-        for (number, status) in [401, 402, 403, 404, 408, 409, 429, 500, 502, 503, 504, 529].into_iter().enumerate() {
+        for (number, status) in
+            [401, 402, 403, 404, 408, 409, 429, 500, 502, 503, 504, 529].into_iter().enumerate()
+        {
             stage.provider("statuses-a").set_fault(Fault::Status(status));
             let answer = Ask::json(CHAT, &chat(lane, "hi")).send(stage.address()).await;
             assert_eq!(answer.status, 200, "after {status}: {}", answer.text());
@@ -202,20 +226,30 @@ fn eight_megabytes_fail_over() {
         let mut body = chat(lane, "");
         let picture = format!("data:image/png;base64,{}", "iVBORw0K".repeat(1024 * 1024));
         body["messages"][0]["content"] = json!([{ "type": "image_url", "image_url": { "url": picture } }]);
-        for (number, (protocol, pieces)) in
-            [(Protocol::H1, None), (Protocol::H1, Some(100_000)), (Protocol::H2, None), (Protocol::H2, Some(100_000))]
-                .into_iter()
-                .enumerate()
+        for (number, (protocol, pieces)) in [
+            (Protocol::H1, None),
+            (Protocol::H1, Some(100_000)),
+            (Protocol::H2, None),
+            (Protocol::H2, Some(100_000)),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let ask = Ask::json(CHAT, &body);
-            let ask = pieces.map_or(ask.clone(), |size| ask.in_pieces(size));
+            let ask = match pieces {
+                Some(size) => ask.in_pieces(size),
+                None => ask,
+            };
             let answer = ask.send_by(protocol, stage.address()).await;
             assert_eq!(answer.status, 200, "{protocol:?} {pieces:?}: {}", answer.text());
             assert_eq!(counts(stage, lane, 2), [number + 1, number + 1]);
             let seen = stage.provider("big-b").last().expect("a request");
             let mut expected = body.clone();
             expected["model"] = json!("model-b");
-            assert!(serde_json::from_slice::<Value>(&seen.body).expect("JSON") == expected, "{protocol:?} {pieces:?}");
+            assert!(
+                serde_json::from_slice::<Value>(&seen.body).expect("JSON") == expected,
+                "{protocol:?} {pieces:?}"
+            );
         }
     });
 }
@@ -261,7 +295,8 @@ fn chunked_bodies_leave_with_a_length() {
         for (number, size) in [1, 7, 1000].into_iter().enumerate() {
             let fault = if number == 1 { Fault::Status(503) } else { Fault::None };
             stage.provider("chunked-a").set_fault(fault);
-            let answer = Ask::json(CHAT, &chat(lane, "some text")).in_pieces(size).send(stage.address()).await;
+            let answer =
+                Ask::json(CHAT, &chat(lane, "some text")).in_pieces(size).send(stage.address()).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
         }
         for letter in ['a', 'b'] {
@@ -323,7 +358,12 @@ fn a_provider_that_keeps_silent_is_left_behind() {
         stage.provider("hang-a").set_fault(Fault::Hang);
         let began = Instant::now();
         let answer = Ask::json(CHAT, &chat("hang", "hi")).send(stage.address()).await;
-        assert_eq!((answer.status, answer.header("x-pointsman-model")), (200, "hang-b/model-b"), "{}", answer.text());
+        assert_eq!(
+            (answer.status, answer.header("x-pointsman-model")),
+            (200, "hang-b/model-b"),
+            "{}",
+            answer.text()
+        );
         assert!(began.elapsed() >= Duration::from_millis(1400), "it was given its time");
         assert_own(&stage, "hang", 'b');
 
@@ -393,12 +433,20 @@ fn bodies_above_the_bound_are_refused_in_the_clients_dialect() {
             for protocol in [Protocol::H1, Protocol::H2] {
                 for pieces in [None, Some(10_000)] {
                     let ask = Ask::json(path, body);
-                    let ask = pieces.map_or(ask.clone(), |size| ask.in_pieces(size));
+                    let ask = match pieces {
+                        Some(size) => ask.in_pieces(size),
+                        None => ask,
+                    };
                     let answer = ask.send_by(protocol, stage.address()).await;
                     assert_eq!(answer.status, 413, "{path} {protocol:?} {pieces:?}: {}", answer.text());
                     assert_own_error(&answer, path);
                     if *path == "/v1/messages" {
-                        assert_eq!(answer.json()["error"]["type"], "request_too_large", "{protocol:?} {pieces:?}: {}", answer.text());
+                        assert_eq!(
+                            answer.json()["error"]["type"],
+                            "request_too_large",
+                            "{protocol:?} {pieces:?}: {}",
+                            answer.text()
+                        );
                     }
                     let message = answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
                     assert!(message.contains("100000 bytes"), "{path} {protocol:?} {pieces:?}: {message}");

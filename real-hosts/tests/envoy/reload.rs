@@ -70,7 +70,10 @@ fn a_new_configuration_holds_within_a_second_and_disturbs_no_stream() {
         assert_eq!(stage.provider("auto-b").last().expect("a request").model(), "new-model");
         assert!(answered_by(&stage, "another", "auto-b/new-model", Duration::ZERO).await.is_some());
         stage.provider("auto-b").set_fault(Fault::Status(503));
-        assert!(answered_by(&stage, "auto", "auto-a/model-a", Duration::ZERO).await.is_some(), "the new chain fails over");
+        assert!(
+            answered_by(&stage, "auto", "auto-a/model-a", Duration::ZERO).await.is_some(),
+            "the new chain fails over"
+        );
 
         let answer = flow.finish().await;
         assert!(!answer.cut && answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text());
@@ -102,9 +105,16 @@ fn a_wrong_configuration_is_refused_and_the_old_one_stays() {
             replace(&path, &bad.to_string());
             let count = || stage.envoy.stat(rejected).filter(|count| *count == number as u64 + 1);
             assert!(until(Duration::from_secs(10), count).await.is_some(), "{number}: {}", stage.envoy.log());
-            assert!(answered_by(&stage, "auto", "auto-a/model-a", Duration::ZERO).await.is_some(), "{number}");
+            assert!(
+                answered_by(&stage, "auto", "auto-a/model-a", Duration::ZERO).await.is_some(),
+                "{number}"
+            );
         }
-        assert!(stage.envoy.log().contains("/aliases/auto"), "the log names the place: {}", stage.envoy.log());
+        assert!(
+            stage.envoy.log().contains("/aliases/auto"),
+            "the log names the place: {}",
+            stage.envoy.log()
+        );
 
         // And a right one is taken up after all that.
         let mut document = stage.document.clone();

@@ -39,7 +39,7 @@ fn requests(stage: &Stage, name: &str) -> usize {
 fn assert_clean(stage: &Stage) {
     for provider in stage.providers() {
         for seen in provider.requests() {
-            let key = seen.header("authorization").or(seen.header("x-api-key")).unwrap_or_default();
+            let key = seen.header("authorization").or_else(|| seen.header("x-api-key")).unwrap_or_default();
             assert!(key.ends_with(&key_of(provider.name())), "{}: {key}", provider.name());
             let refusal = seen.refusal.unwrap_or_default();
             assert!(!refusal.contains("unexpected_header"), "{}: {refusal}", provider.name());

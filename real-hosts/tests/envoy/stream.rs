@@ -68,7 +68,11 @@ fn events_arrive_as_sent_and_when_sent() {
                 ("authorization", &key),
             )
             .await;
-            assert_eq!(String::from_utf8_lossy(&answer.body), String::from_utf8_lossy(&sent), "byte for byte");
+            assert_eq!(
+                String::from_utf8_lossy(&answer.body),
+                String::from_utf8_lossy(&sent),
+                "byte for byte"
+            );
             assert!(answer.pieces.len() >= 5, "{} pieces", answer.pieces.len());
             // Most gaps are as sent; one or two may close up where the machine is busy.
             let gaps: Vec<Duration> = answer.pieces.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
@@ -218,9 +222,16 @@ fn receipts_are_what_the_providers_billed() {
         for ((provider, path, stream, billed), line) in sent.iter().zip(&lines) {
             let counts = ["input_tokens", "cached_tokens", "output_tokens"].map(|name| number(&line[name]));
             // Whoever has no cache says nothing of one.
-            let cached = if billed.cache_read > 0 { Some(billed.cache_read) } else { counts[1].filter(|count| *count == 0) };
+            let cached = if billed.cache_read > 0 {
+                Some(billed.cache_read)
+            } else {
+                counts[1].filter(|count| *count == 0)
+            };
             let cost = line["cost_usd"].as_str().is_some_and(|cost| pico(cost) > 0);
-            if counts != [Some(billed.prompt()), cached, Some(billed.output)] || !cost || line["path"] != *path {
+            if counts != [Some(billed.prompt()), cached, Some(billed.output)]
+                || !cost
+                || line["path"] != *path
+            {
                 wrong.push(format!("{provider} {path} stream {stream}: {billed:?} became {line}"));
             }
         }
@@ -232,8 +243,10 @@ fn receipts_are_what_the_providers_billed() {
         let page = stage.envoy.prometheus().expect("the page");
         let sum = |name: &str, labels: &[&str]| samples(&page, name, labels);
         for provider in ["anthropic", "openai", "minimax", "deepseek"] {
-            let own: Vec<&Billed> = sent.iter().filter(|sent| sent.0 == provider).map(|sent| &sent.3).collect();
-            let target = format!("target=\"{}", if provider == "openai" { "openai/gpt-5_4-mini" } else { provider });
+            let own: Vec<&Billed> =
+                sent.iter().filter(|sent| sent.0 == provider).map(|sent| &sent.3).collect();
+            let target =
+                format!("target=\"{}", if provider == "openai" { "openai/gpt-5_4-mini" } else { provider });
             let total = |field: fn(&Billed) -> u64| own.iter().map(|billed| field(billed)).sum::<u64>();
             // A token is of one kind; reasoning alone is a part of another.
             for (kind, billed) in [
@@ -258,10 +271,14 @@ fn receipts_are_what_the_providers_billed() {
             assert_eq!(sum("pointsman_cost_picodollars", &[&target]), cost, "{provider}");
             assert!(cost > 0);
         }
-        for (dialect, path) in [("chat", CHAT), ("messages", "/v1/messages"), ("responses", "/v1/responses")] {
+        for (dialect, path) in [("chat", CHAT), ("messages", "/v1/messages"), ("responses", "/v1/responses")]
+        {
             let expected = sent.iter().filter(|sent| sent.1 == path).count() as u64;
             let dialect = format!("dialect=\"{dialect}\"");
-            assert_eq!(sum("pointsman_requests", &[&dialect, "tier=\"only\"", "reason=\"difficulty\""]), expected);
+            assert_eq!(
+                sum("pointsman_requests", &[&dialect, "tier=\"only\"", "reason=\"difficulty\""]),
+                expected
+            );
         }
         // Envoy merges histograms every five seconds.
         let decisions = || {

@@ -108,7 +108,12 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn nested(depth: usize) -> Vec<u8> {
-    format!(r#"{{"model":"auto","x":{}{},"messages":[{{"role":"user","content":"hi"}}]}}"#, "[".repeat(depth), "]".repeat(depth)).into_bytes()
+    format!(
+        r#"{{"model":"auto","x":{}{},"messages":[{{"role":"user","content":"hi"}}]}}"#,
+        "[".repeat(depth),
+        "]".repeat(depth)
+    )
+    .into_bytes()
 }
 
 fn many_messages(count: usize) -> Vec<u8> {
@@ -121,13 +126,23 @@ fn heads() -> Vec<(&'static str, Vec<u8>, Fate)> {
     let body = chat("auto", "hi").to_string();
     let good = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
     let chat_with = |headers: &str| {
-        format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{good}{headers}\r\n{body}").into_bytes()
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{good}{headers}\r\n{body}"
+        )
+        .into_bytes()
     };
-    let line = |line: &str| format!("{line}\r\nhost: x\r\nconnection: close\r\n{good}\r\n{body}").into_bytes();
-    let mut binary = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{good}x-pointsman-tier: ").into_bytes();
+    let line =
+        |line: &str| format!("{line}\r\nhost: x\r\nconnection: close\r\n{good}\r\n{body}").into_bytes();
+    let mut binary = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{good}x-pointsman-tier: "
+    )
+    .into_bytes();
     binary.extend_from_slice(b"\xff\xfe\x80\r\nx-other: \xc3\x28\r\n\r\n");
     binary.extend_from_slice(body.as_bytes());
-    let both = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let both = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
     vec![
         ("a header that is no text", binary, Passes),
         ("an empty header", chat_with("x-empty:\r\n"), Passes),
@@ -171,13 +186,20 @@ fn no_body_stops_envoy_or_loses_a_byte() {
         let recorder = Recorder::start().await.expect("a recorder");
         let base = format!("http://{}/v1", recorder.address());
         // One server for both: what is routed and what passes. Only the model may differ, and here it does not.
-        let settings = json!({ "base_url": base, "speaks": ["chat", "messages", "responses"], "auth": "none" });
+        let settings =
+            json!({ "base_url": base, "speaks": ["chat", "messages", "responses"], "auth": "none" });
         let stage = Script::new()
             .set("/providers/recorder", settings)
             .alias("auto", &["recorder/auto"])
-            .set("/models", json!({ "recorder/auto": { "context": 9_000_000, "capabilities": {
-                "images": true, "documents": true, "json_schema": true, "tools": true } } }))
-            .set("/passthrough", json!({ "chat": "recorder", "messages": "recorder", "responses": "recorder" }))
+            .set(
+                "/models",
+                json!({ "recorder/auto": { "context": 9_000_000, "capabilities": {
+                "images": true, "documents": true, "json_schema": true, "tools": true } } }),
+            )
+            .set(
+                "/passthrough",
+                json!({ "chat": "recorder", "messages": "recorder", "responses": "recorder" }),
+            )
             .set("/stream_usage", json!(false))
             .start()
             .await;
@@ -188,12 +210,18 @@ fn no_body_stops_envoy_or_loses_a_byte() {
         for path in PATHS {
             for (name, body) in &cases {
                 let mark = format!("{path} {name}");
-                let answer = Ask::post(path, body.clone()).header("x-mark", &mark).send(stage.address()).await;
-                let seen: Vec<_> = recorder.requests().into_iter().filter(|seen| seen.header("x-mark") == Some(mark.as_str())).collect();
+                let answer =
+                    Ask::post(path, body.clone()).header("x-mark", &mark).send(stage.address()).await;
+                let seen: Vec<_> = recorder
+                    .requests()
+                    .into_iter()
+                    .filter(|seen| seen.header("x-mark") == Some(mark.as_str()))
+                    .collect();
                 if answer.status == 200 {
                     assert_eq!(seen.len(), 1, "{mark}");
                     if seen[0].body != *body {
-                        let (was, is) = (String::from_utf8_lossy(body), String::from_utf8_lossy(&seen[0].body));
+                        let (was, is) =
+                            (String::from_utf8_lossy(body), String::from_utf8_lossy(&seen[0].body));
                         // The alias may have been written in another way; what it was replaced by is the model's name.
                         let plain = was.replacen("\\u0061uto", "auto", 1);
                         // A rule of the model's may have edited a routed body: then it says which part, and the rest stands.
@@ -210,7 +238,11 @@ fn no_body_stops_envoy_or_loses_a_byte() {
         }
         let answer = Ask::json(PATHS[0], &chat("auto", "still there?")).send(stage.address()).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(stage.envoy.stat("wasm.envoy.wasm.runtime.v8.created"), created, "no VM had to be made anew");
+        assert_eq!(
+            stage.envoy.stat("wasm.envoy.wasm.runtime.v8.created"),
+            created,
+            "no VM had to be made anew"
+        );
         assert!(!stage.envoy.log().contains("panic"), "{}", stage.envoy.log());
         println!("{} bodies on {} endpoints; without a candidate: {refused:?}", cases.len(), PATHS.len());
     });
@@ -233,7 +265,8 @@ fn no_head_stops_envoy_or_loses_a_byte() {
     play(async {
         let recorder = Recorder::start().await.expect("a recorder");
         let base = format!("http://{}/v1", recorder.address());
-        let settings = json!({ "base_url": base, "speaks": ["chat", "messages", "responses"], "auth": "none" });
+        let settings =
+            json!({ "base_url": base, "speaks": ["chat", "messages", "responses"], "auth": "none" });
         let stage = Script::new()
             .set("/providers/recorder", settings)
             .alias("auto", &["recorder/auto"])
@@ -249,7 +282,8 @@ fn no_head_stops_envoy_or_loses_a_byte() {
             let back = String::from_utf8_lossy(&back).into_owned();
             // A 100 is no answer yet.
             let answer = back.strip_prefix("HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(&back);
-            let status: Option<u16> = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+            let status: Option<u16> =
+                answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
             let seen = recorder.requests();
             match fate {
                 Passes => {
@@ -269,7 +303,11 @@ fn no_head_stops_envoy_or_loses_a_byte() {
         }
         let answer = Ask::json(PATHS[0], &chat("auto", "still there?")).send(stage.address()).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(stage.envoy.stat("wasm.envoy.wasm.runtime.v8.created"), created, "no VM had to be made anew");
+        assert_eq!(
+            stage.envoy.stat("wasm.envoy.wasm.runtime.v8.created"),
+            created,
+            "no VM had to be made anew"
+        );
         assert!(!stage.envoy.log().contains("panic"), "{}", stage.envoy.log());
     });
 }

@@ -42,13 +42,19 @@ fn each_provider_is_reached_by_its_own_name() {
     play(async {
         let trust = Trust::new();
         let script = Script::new()
-            .provider_at("localhost", "anthropic", Vendor::Anthropic, with_tls(trust.ca.issue(&["localhost"])))
+            .provider_at(
+                "localhost",
+                "anthropic",
+                Vendor::Anthropic,
+                with_tls(trust.ca.issue(&["localhost"])),
+            )
             .provider_at("127.0.0.1", "minimax", Vendor::MiniMax, with_tls(trust.ca.issue(&["127.0.0.1"])))
             .alias("claude", &["anthropic/claude-opus-4-6"])
             .alias("mini", &["minimax/MiniMax-M3"]);
         let stage = trust.checks(script).start().await;
         for protocol in [Protocol::H1, Protocol::H2] {
-            let answer = Ask::json("/v1/messages", &messages("claude", "hi")).send_by(protocol, stage.address()).await;
+            let answer =
+                Ask::json("/v1/messages", &messages("claude", "hi")).send_by(protocol, stage.address()).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
             let answer = Ask::json(CHAT, &chat("mini", "hi")).send_by(protocol, stage.address()).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
@@ -72,8 +78,18 @@ fn a_wrong_certificate_is_a_failed_attempt_and_not_a_leak() {
         let good = || trust.ca.issue(&["localhost"]);
         let script = Script::new()
             .provider_at("localhost", "other-ca", Vendor::Generic, with_tls(stranger.issue(&["localhost"])))
-            .provider_at("localhost", "other-name", Vendor::Generic, with_tls(trust.ca.issue(&["elsewhere.test"])))
-            .provider_at("127.0.0.1", "other-address", Vendor::Generic, with_tls(trust.ca.issue(&["127.0.0.2"])))
+            .provider_at(
+                "localhost",
+                "other-name",
+                Vendor::Generic,
+                with_tls(trust.ca.issue(&["elsewhere.test"])),
+            )
+            .provider_at(
+                "127.0.0.1",
+                "other-address",
+                Vendor::Generic,
+                with_tls(trust.ca.issue(&["127.0.0.2"])),
+            )
             .provider_at("localhost", "good", Vendor::Generic, with_tls(good()))
             .alias("chain", &["other-ca/m", "other-name/m", "other-address/m", "good/right"])
             .alias("nobody", &["other-ca/m", "other-name/m"]);
@@ -100,7 +116,10 @@ fn a_wrong_certificate_is_a_failed_attempt_and_not_a_leak() {
             stage.envoy.stat("cluster.other-ca.ssl.fail_verify_error"),
             stage.envoy.stat("cluster.other-name.ssl.fail_verify_san"),
         );
-        assert!(ssl.is_some_and(|n| n > 0) && san.is_some_and(|n| n > 0), "for the right reason: {ssl:?} {san:?}");
+        assert!(
+            ssl.is_some_and(|n| n > 0) && san.is_some_and(|n| n > 0),
+            "for the right reason: {ssl:?} {san:?}"
+        );
     });
 }
 
@@ -119,7 +138,8 @@ fn clients_may_come_by_tls() {
             .await;
         stage.provider("auto-a").set_fault(pointsman_sim::Fault::Status(503));
         for protocol in [Protocol::H1, Protocol::H2] {
-            let opened = Connection::open_tls(protocol, stage.address(), "router.test", trust.ca.cert_pem()).await;
+            let opened =
+                Connection::open_tls(protocol, stage.address(), "router.test", trust.ca.cert_pem()).await;
             let mut connection = opened.expect("a trusted connection");
             for _ in 0..2 {
                 let answer = connection.send(Ask::json(CHAT, &chat("auto", "hi"))).await.expect("an answer");
@@ -127,7 +147,8 @@ fn clients_may_come_by_tls() {
             }
         }
         let other = Ca::new();
-        let refused = Connection::open_tls(Protocol::H2, stage.address(), "router.test", other.cert_pem()).await;
+        let refused =
+            Connection::open_tls(Protocol::H2, stage.address(), "router.test", other.cert_pem()).await;
         assert!(refused.is_err(), "the certificate is really checked");
     });
 }
