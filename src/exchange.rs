@@ -300,14 +300,7 @@ impl Router {
         Forward {
             edits: head.edits,
             attempts: Vec::from([attempt]),
-            summary: Summary {
-                dialect,
-                alias: None,
-                tier: None,
-                reason,
-                difficulty: None,
-                stream: false,
-            },
+            summary: Summary { dialect, alias: None, tier: None, reason, difficulty: None, stream: false },
             dialect,
             billed: dialect.is_some(),
             baseline: None,

@@ -82,8 +82,8 @@ pub use config::{Alias, Choice, Config, ConfigError, Ladder, Provider, Target, T
 pub use edit::{BodySplice, HeaderEdit, Rejection};
 pub use effort::Effort;
 pub use exchange::{
-    Attempt, Examined, Forward, Metering, Opened, Pending, Receipt, RequestHead, ResponseHead, Routed,
-    Router, Summary, chain_name,
+    Attempt, Examined, Forward, HEADER_PREFIX, Metering, Opened, Pending, Receipt, RequestHead, ResponseHead,
+    Routed, Router, Summary, chain_name,
 };
 pub use policy::{Obstacle, Reason};
 pub use price::PicoUsd;

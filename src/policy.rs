@@ -347,7 +347,12 @@ pub fn obstacle(target: &Target, ask: &Ask, drop_thinking: bool) -> Option<Obsta
 }
 
 /// Whether a prompt of this size fits every target of a ladder.
-pub fn fits_everywhere(config: &Config, ladder: &Ladder, prompt_tokens: u64, max_output: Option<u64>) -> bool {
+pub fn fits_everywhere(
+    config: &Config,
+    ladder: &Ladder,
+    prompt_tokens: u64,
+    max_output: Option<u64>,
+) -> bool {
     let fits = |target: &Target| needed(target, prompt_tokens, max_output) <= target.model.context;
     ladder.tiers.iter().flat_map(|tier| &tier.choices).all(|choice| config.target_of(choice).is_none_or(fits))
 }

@@ -32,8 +32,19 @@ fn config() -> Config {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let single: Vec<Traits> = [
-        "tools", "forced_tool", "images", "documents", "audio", "json_schema", "assistant_last", "claude_signature",
-        "other_signature", "redacted_thinking", "encrypted", "server_state", "hosted_tools",
+        "tools",
+        "forced_tool",
+        "images",
+        "documents",
+        "audio",
+        "json_schema",
+        "assistant_last",
+        "claude_signature",
+        "other_signature",
+        "redacted_thinking",
+        "encrypted",
+        "server_state",
+        "hosted_tools",
     ]
     .into_iter()
     .map(|name| Traits::parse(name).unwrap())

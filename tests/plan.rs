@@ -53,7 +53,10 @@ fn every_attempt_is_found_again_as_it_was_decided() {
         );
         assert_eq!(planned.length, BodyLength::Set(sent.len() as u64), "{}", attempt.target);
     }
-    assert!(plan::find(&plan, "minimax").unwrap().splices.is_empty(), "nothing is left to do for the first target");
+    assert!(
+        plan::find(&plan, "minimax").unwrap().splices.is_empty(),
+        "nothing is left to do for the first target"
+    );
     assert_eq!(plan::find(&plan, "openai"), None);
     assert_eq!(plan::find(&plan, "anthropic.3"), None);
 }
@@ -86,7 +89,9 @@ fn splices(length: usize) -> impl Strategy<Value = Vec<BodySplice>> {
             for (start, cut, with) in raw {
                 let end = (start + cut).min(length);
                 // Two splices at the same place would have no order.
-                if made.last().is_none_or(|last| start > last.end || (start == last.end && end > start && last.start < last.end)) {
+                if made.last().is_none_or(|last| {
+                    start > last.end || (start == last.end && end > start && last.start < last.end)
+                }) {
                     made.push(BodySplice { start, end, with });
                 }
             }

@@ -1,6 +1,8 @@
 //! What a user sees of a decision: the target, the tier, the reason, the refusal.
 
-use pointsman::{Config, Forward, HeaderEdit, Opened, Rejection, RequestHead, ResponseHead, Routed, Router, edit};
+use pointsman::{
+    Config, Forward, HeaderEdit, Opened, Rejection, RequestHead, ResponseHead, Routed, Router, edit,
+};
 use serde_json::{Value, json};
 
 fn config() -> Value {
@@ -77,7 +79,8 @@ fn an_image_rules_out_text_models_and_the_tier_keeps_the_rest() {
 
 #[test]
 fn a_tier_without_a_candidate_is_left_upwards_and_the_reason_says_why() {
-    let content = json!([{ "type": "text", "text": "hi" }, { "type": "file", "file": { "file_data": "AAAA" } }]);
+    let content =
+        json!([{ "type": "text", "text": "hi" }, { "type": "file", "file": { "file_data": "AAAA" } }]);
     let forward = routed(&config(), "/v1/chat/completions", &[], &chat("auto", content)).unwrap();
     assert_eq!(forward.summary().tier.as_deref(), Some("frontier"));
     assert!(reason(&forward).starts_with("cheap cannot: takes no documents"), "{}", reason(&forward));
@@ -100,7 +103,8 @@ fn a_prompt_above_a_window_goes_where_it_fits() {
 #[test]
 fn nobody_can_says_who_cannot_and_why() {
     let mut narrow = config();
-    narrow["ladders"]["default"]["tiers"] = json!([{ "name": "only", "targets": ["novita/minimax/minimax-m2.5"] }]);
+    narrow["ladders"]["default"]["tiers"] =
+        json!([{ "name": "only", "targets": ["novita/minimax/minimax-m2.5"] }]);
     narrow["aliases"] = json!({ "auto": "default" });
     let content = json!([{ "type": "image_url", "image_url": { "url": "https://127.0.0.1/x.png" } }]);
     let rejection = routed(&narrow, "/v1/chat/completions", &[], &chat("auto", content)).unwrap_err();
@@ -134,7 +138,11 @@ fn overrides_win_where_allowed_and_are_checked() {
     let mut closed = config();
     closed["override"] = json!([]);
     let forward = routed(&closed, path, &[("x-pointsman-tier", "midd")], &body).unwrap();
-    assert_eq!(forward.summary().tier.as_deref(), Some("cheap"), "a header that is not allowed is not even read");
+    assert_eq!(
+        forward.summary().tier.as_deref(),
+        Some("cheap"),
+        "a header that is not allowed is not even read"
+    );
 }
 
 #[test]
@@ -149,8 +157,7 @@ fn the_routers_own_headers_and_the_clients_credentials_never_pass() {
         ("x-request-id", "kept"),
     ];
     for model in ["auto", "gpt-unrouted"] {
-        let forward =
-            routed(&config(), "/v1/chat/completions", &headers, &chat(model, json!("hi"))).unwrap();
+        let forward = routed(&config(), "/v1/chat/completions", &headers, &chat(model, json!("hi"))).unwrap();
         for (name, _) in headers.iter().filter(|(name, _)| *name != "x-request-id") {
             let removed = HeaderEdit::Remove((*name).to_owned().into());
             assert!(forward.edits().contains(&removed), "{name} of a request for {model} passes");
@@ -206,7 +213,8 @@ fn what_cannot_be_read_passes_untouched_or_is_rejected_by_choice() {
     strict["on_unreadable"] = json!("reject");
     let rejection = routed(&strict, "/v1/chat/completions", &[], body).unwrap_err();
     assert_eq!((rejection.status, rejection.code), (400, "duplicate_member"));
-    let rejection = routed(&strict, "/v1/chat/completions", &[("content-encoding", "gzip")], body).unwrap_err();
+    let rejection =
+        routed(&strict, "/v1/chat/completions", &[("content-encoding", "gzip")], body).unwrap_err();
     assert_eq!((rejection.status, rejection.code), (400, "content_encoding"));
 }
 
@@ -252,7 +260,9 @@ fn the_response_names_tier_model_and_reason_unless_switched_off() {
     let body = chat("auto", json!("hi"));
     let forward = routed(&config(), "/v1/chat/completions", &[], &body).unwrap();
     let text = format!("{:?}", forward.response_edits(Some("minimax")));
-    for part in ["x-pointsman-tier", "cheap", "x-pointsman-model", "minimax/MiniMax-M3.1-Flash", "x-pointsman-reason"] {
+    for part in
+        ["x-pointsman-tier", "cheap", "x-pointsman-model", "minimax/MiniMax-M3.1-Flash", "x-pointsman-reason"]
+    {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     let mut quiet = config();

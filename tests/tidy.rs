@@ -53,7 +53,8 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 /// Modules that a file names right behind `path::`, inside a brace list too.
 fn used(text: &str, path: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String =
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     for (at, _) in code.match_indices(path) {
         // `mycrate::` is another path.
         if code[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_') {
@@ -101,11 +102,13 @@ fn modules_use_only_lower_ranks() {
     let mut seen = 0;
     for (path, text) in sources("src") {
         let inside = path.strip_prefix(&src).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        let module =
+            inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
         if module == "lib" {
             continue;
         }
-        let own = rank(module).unwrap_or_else(|| panic!("{module} has no rank: add it to RANKS and ARCHITECTURE.md"));
+        let own = rank(module)
+            .unwrap_or_else(|| panic!("{module} has no rank: add it to RANKS and ARCHITECTURE.md"));
         for used in used(&text, "crate::") {
             let Some(other) = rank(&used) else { continue };
             seen += 1;
@@ -144,23 +147,35 @@ fn doors_use_the_paved_path_only() {
 fn the_core_knows_no_host_no_clock_and_no_environment() {
     for (path, text) in sources("src") {
         let code = text.split("#[cfg(test)]").next().unwrap();
-        for absent in
-            ["proxy_wasm", "wasm_bindgen", "std::time", "std::env", "std::fs", "std::net", "SystemTime", "println!", " log::"]
-        {
+        for absent in [
+            "proxy_wasm",
+            "wasm_bindgen",
+            "std::time",
+            "std::env",
+            "std::fs",
+            "std::net",
+            "SystemTime",
+            "println!",
+            " log::",
+        ] {
             assert!(!code.contains(absent), "{}: {absent}", path.display());
         }
     }
     let manifest = read(&root().join("Cargo.toml"));
     let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
-    let names: Vec<&str> =
-        dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty()).collect();
+    let names: Vec<&str> = dependencies
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .collect();
     assert_eq!(names, ["serde", "serde_json"], "each dependency of the core is a decision");
 }
 
 #[test]
 fn doors_decide_nothing() {
     for (path, text) in sources("envoy/src") {
-        for word in ["claude", "gpt", "minimax", "deepseek", "\"model\"", "serde_json::from_slice::<", "pico"] {
+        for word in ["claude", "gpt", "minimax", "deepseek", "\"model\"", "serde_json::from_slice::<", "pico"]
+        {
             let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             let found = code.to_ascii_lowercase().contains(word) && word != "pico";
             assert!(!found, "{}: a door that knows {word}", path.display());
@@ -180,7 +195,8 @@ fn nothing_is_called_by_what_says_nothing() {
     for folder in ["src", "envoy/src", "cli/src", "live/src", "sim/src", "xtask/src"] {
         for (path, _) in sources(folder) {
             let name = path.file_stem().unwrap().to_str().unwrap();
-            let vague = ["utils", "util", "common", "helpers", "helper", "misc", "manager", "handler", "types"];
+            let vague =
+                ["utils", "util", "common", "helpers", "helper", "misc", "manager", "handler", "types"];
             assert!(!vague.contains(&name), "{}", path.display());
         }
     }

@@ -6,9 +6,7 @@
 use std::mem;
 
 use pointsman::{
-    BodySplice, Dialect, Rejection,
-    catalog::Auth,
-    exchange::HEADER_PREFIX,
+    Auth, BodySplice, Dialect, HEADER_PREFIX, Rejection,
     plan::{self, BodyLength, PlannedAttempt},
 };
 use proxy_wasm::{

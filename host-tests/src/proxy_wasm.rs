@@ -220,7 +220,9 @@ impl Envoy {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let before_ = self.store.get_fuel().unwrap_or(0);
         let r_ = function.call(&mut self.store, params);
-        if std::env::var_os("PRINT_FUEL").is_some() { eprintln!("FUEL {name} {}", before_ - self.store.get_fuel().unwrap_or(0)); }
+        if std::env::var_os("PRINT_FUEL").is_some() {
+            eprintln!("FUEL {name} {}", before_ - self.store.get_fuel().unwrap_or(0));
+        }
         match r_ {
             Ok(results) => results,
             Err(error) => panic!("the filter panicked in {name}: {error:?}\nits log: {:?}", self.log()),

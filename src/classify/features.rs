@@ -88,6 +88,12 @@ impl Features {
         while let Some(&byte) = rest.first() {
             let used = match byte {
                 b'a'..=b'z' | b'A'..=b'Z' if scan.length == 0 => scan.run(rest),
+                // The commonest byte between words; `step` would say the same.
+                b' ' if scan.last == Kind::Letter => {
+                    scan.close();
+                    scan.last = Kind::Other;
+                    1
+                }
                 b'\\' | 0x80.. => {
                     let Some((code, used)) = character(rest) else { break };
                     scan.step(code);
@@ -212,7 +218,7 @@ impl Scan<'_> {
     }
 
     /// Takes the run of ASCII letters that `rest` begins with; returns its length. Nearly all text is made of these, so a
-    /// word that ends with its run is taken from where it stands, and only looked up if its first two letters allow it.
+    /// word that ends with its run is taken from where it stands, and only looked up if its first letters allow it.
     fn run(&mut self, rest: &[u8]) -> usize {
         let length = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
         let (word, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
@@ -295,11 +301,20 @@ impl Scan<'_> {
     }
 }
 
-/// Whether an entry of the dictionary begins with the first two letters of this word.
+/// Whether an entry of the dictionary begins with the first three letters of this word, or is such a short word.
 fn may_begin(word: &[u8]) -> bool {
-    let [first, second, ..] = word else { return false };
-    let place = |letter: &u8| usize::from(letter.to_ascii_lowercase().wrapping_sub(b'a'));
-    PAIRS.get(place(first)).is_some_and(|seconds| seconds & (1u32 << (place(second) & 31)) != 0)
+    let place = |letter: u8| usize::from((letter | 0x20).wrapping_sub(b'a'));
+    let index = match *word {
+        [first, second] => triple(place(first), place(second), 26),
+        [first, second, third, ..] => triple(place(first), place(second), place(third)),
+        _ => return false,
+    };
+    TRIPLES.get(index / 64).is_some_and(|bits| bits & (1 << (index % 64)) != 0)
+}
+
+/// Place of three letters in a table; the third is 26 for a word of two.
+const fn triple(first: usize, second: usize, third: usize) -> usize {
+    (first * 26 + second) * 27 + third
 }
 
 /// Entries from this length on are stems: `optimi` is in `optimise` and `optimization`.
@@ -510,17 +525,19 @@ const STARTS: [u8; 26] = {
     starts
 };
 
-/// For each first letter, the second letters that entries have; one bit each. No entry is a single letter.
+/// The beginnings of all entries, one bit for each possible triple. No entry is a single letter.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time: a wrong index does not build")]
-const PAIRS: [u32; 26] = {
-    let mut pairs = [0; 26];
+const TRIPLES: [u64; 26 * 26 * 27 / 64 + 1] = {
+    let mut bits = [0; 26 * 26 * 27 / 64 + 1];
     let mut n = 0;
     while n < DICTIONARY.len() {
         let entry = DICTIONARY[n].0.as_bytes();
-        pairs[(entry[0] - b'a') as usize] |= 1 << (entry[1] - b'a');
+        let third = if entry.len() > 2 { (entry[2] - b'a') as usize } else { 26 };
+        let index = triple((entry[0] - b'a') as usize, (entry[1] - b'a') as usize, third);
+        bits[index / 64] |= 1 << (index % 64);
         n += 1;
     }
-    pairs
+    bits
 };
 
 #[cfg(test)]

@@ -390,7 +390,7 @@ mod tests {
             ]),
         ] {
             let (_, looked) = Classifier::interim().judge(pieces.into_iter());
-            assert!(looked > 700 && looked <= limits::JUDGED_TEXT as u64, "{looked}");
+            assert!(looked > 250 && looked <= limits::JUDGED_TEXT as u64, "{looked}");
         }
     }
 

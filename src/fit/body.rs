@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Body<'b> {
     body: &'b [u8],
     slots: Vec<Slot<'b>>,
+    /// One bit for each name among the slots. Most rules concern members that a request does not have: they end here.
+    names: u64,
     fresh: Vec<(&'b [u8], Cow<'b, [u8]>)>,
 }
 
@@ -43,7 +45,8 @@ enum State<'b> {
 impl<'b> Body<'b> {
     pub(super) fn new(body: &'b [u8], view: &'b RequestView) -> Self {
         let slot = |member| Slot { member, renamed: None, state: State::Kept };
-        Self { body, slots: view.members.iter().map(slot).collect(), fresh: Vec::new() }
+        let names = view.members.iter().fold(0, |names, member| names | name_bit(member.name(body)));
+        Self { body, slots: view.members.iter().map(slot).collect(), names, fresh: Vec::new() }
     }
 
     pub(super) const fn bytes(&self) -> &'b [u8] {
@@ -51,6 +54,9 @@ impl<'b> Body<'b> {
     }
 
     fn slot(&self, name: &[u8]) -> Option<usize> {
+        if self.names & name_bit(name) == 0 {
+            return None;
+        }
         self.slots.iter().position(|slot| {
             !matches!(slot.state, State::Dropped)
                 && slot.renamed.unwrap_or_else(|| slot.member.name(self.body)) == name
@@ -71,7 +77,9 @@ impl<'b> Body<'b> {
     /// Removes a member; tells whether it was there.
     pub(super) fn drop(&mut self, name: &[u8]) -> bool {
         let fresh = self.fresh.len();
-        self.fresh.retain(|(known, _)| *known != name);
+        if fresh > 0 {
+            self.fresh.retain(|(known, _)| *known != name);
+        }
         let index = self.slot(name);
         if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
             slot.state = State::Dropped;
@@ -87,6 +95,7 @@ impl<'b> Body<'b> {
         let index = self.slot(from);
         let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else { return false };
         slot.renamed = Some(to);
+        self.names |= name_bit(to);
         true
     }
 
@@ -159,4 +168,11 @@ impl<'b> Body<'b> {
         list.leave(&mut splices, open, fresh);
         splices.finish(body)
     }
+}
+
+/// A bit that names share rarely: told by length, first and last byte.
+fn name_bit(name: &[u8]) -> u64 {
+    let ends = name.first().copied().unwrap_or(0).wrapping_mul(3) ^ name.last().copied().unwrap_or(0);
+    let mix = ends.wrapping_add((name.len() & 0xFF) as u8);
+    1 << (mix & 63)
 }

@@ -242,9 +242,8 @@ fn apply_top<'r>(name: &'r [u8], act: &'r TopAct, top: &mut Body<'r>, max_output
                 .is_some_and(|bound| top.set(name, &bound.text[..]))
         }
         TopAct::Cap => {
-            let most = Decimal::parse(max_output);
-            let value = top.value(name).as_ref().and_then(number);
-            value.is_some() && value > most && top.set(name, max_output.to_vec())
+            let Some(value) = top.value(name).as_ref().and_then(number) else { return false };
+            Some(value) > Decimal::parse(max_output) && top.set(name, max_output.to_vec())
         }
         TopAct::Set { to, absent } => {
             let present = top.has(name) && top.value(name).is_none_or(|value| value.kind != Kind::Null);

@@ -231,7 +231,8 @@ impl RequestView {
         for _ in 0..self.messages {
             estimator.message();
         }
-        let here = |wanted: fn(PartKind) -> bool| self.parts.iter().filter(|part| wanted(part.kind)).count() as u64;
+        let here =
+            |wanted: fn(PartKind) -> bool| self.parts.iter().filter(|part| wanted(part.kind)).count() as u64;
         let images = here(|kind| kind == PartKind::Image).saturating_add(u64::from(self.beyond.images));
         let documents = here(|kind| matches!(kind, PartKind::Audio | PartKind::Document));
         for _ in 0..images {

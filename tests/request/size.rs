@@ -117,11 +117,16 @@ fn one_message_of_many_parts_is_bounded() {
 
 #[test]
 fn the_estimate_never_exceeds_what_lengths_allow() {
-    for text in ["", "a", "1 2 3 4 5", "!?!?!?!?", "\\u00e9\\ud83d\\ude00", "日本語のテキスト", "\\n\\n\\n\\n"] {
+    for text in
+        ["", "a", "1 2 3 4 5", "!?!?!?!?", "\\u00e9\\ud83d\\ude00", "日本語のテキスト", "\\n\\n\\n\\n"]
+    {
         let body = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"{text}"}}]}}"#);
         let view = read(Dialect::Chat, &body);
         let tokens = view.estimate(body.as_bytes());
-        assert!(tokens.likely <= tokens.at_most && tokens.at_most <= view.prompt_bound(), "{text}: {tokens:?}");
+        assert!(
+            tokens.likely <= tokens.at_most && tokens.at_most <= view.prompt_bound(),
+            "{text}: {tokens:?}"
+        );
     }
 }
 

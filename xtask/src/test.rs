@@ -124,7 +124,11 @@ fn check(mut command: Command) -> Result<Outcome, Failure> {
 
 fn tests(tools: Option<&Tools>) -> Result<Outcome, Failure> {
     let tools = tools.ok_or_else(|| Failure::new("without Envoy and the filter there is nothing to test"))?;
+    // One draw of the properties can be repeated; another is `PROPTEST_RNG_SEED=…` away.
+    let seed = std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| "20261123".to_owned());
+    println!("properties are drawn with PROPTEST_RNG_SEED={seed}");
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    command.env("PROPTEST_RNG_SEED", seed);
     command
         .env("POINTSMAN_ENVOY", &tools.envoy)
         .env("POINTSMAN_WASM", &tools.wasm)

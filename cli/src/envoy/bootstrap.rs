@@ -31,7 +31,13 @@ pub(super) fn bootstrap(config: &Config, settings: &Settings, folder: &Path) -> 
 
 /// The role `decide`, as filter discovery reads it from a file.
 pub(super) fn filter(document: &Value, settings: &Settings) -> Value {
-    let plugin = json!({ "role": "decide", "max_body": settings.max_body, "config": document });
+    let plugin = json!({
+        "role": "decide",
+        "max_body": settings.max_body,
+        // Words for a log that nobody writes would cost a call each.
+        "access_log": settings.access_log != "off",
+        "config": document,
+    });
     json!({ "resources": [{
         "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
         "name": FILTER,
