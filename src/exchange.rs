@@ -637,7 +637,15 @@ impl Head {
             } else if let Some(known) = CLIENT_CREDENTIALS.iter().find(|known| *known == name) {
                 kept.edits.push(HeaderEdit::Remove(Cow::Borrowed(known)));
             } else if let Some((known, _)) = VENDOR_HEADERS.iter().find(|(known, _)| known == name) {
-                kept.vendor.push((known, text()));
+                // Sent twice, it is one list (RFC 9110, section 5.3).
+                match (kept.vendor.iter_mut().find(|(name, _)| name == known), text()) {
+                    (Some((_, Some(list))), Some(more)) => {
+                        list.push_str(", ");
+                        list.push_str(&more);
+                    }
+                    (Some(_), _) => {}
+                    (None, value) => kept.vendor.push((known, value)),
+                }
             }
         }
         // A compressed answer could not be metered.

@@ -173,10 +173,11 @@ fn a_beta_header_reaches_claude_and_nobody_else() {
         json!([{ "name": "only", "targets": ["minimax/MiniMax-M3.1-Flash", "anthropic/claude-opus-4-6"] }]);
     mixed["aliases"] = json!({ "auto": "default" });
     let body = br#"{"model":"auto","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}"#;
-    let forward = routed(&mixed, "/v1/messages?beta=true", &[("anthropic-beta", "a-1")], body).unwrap();
+    let headers = [("anthropic-beta", "a-1"), ("anthropic-beta", "b-2")];
+    let forward = routed(&mixed, "/v1/messages?beta=true", &headers, body).unwrap();
     let edits: Vec<&[HeaderEdit]> = forward.attempts().iter().map(|attempt| &attempt.edits[..]).collect();
     assert_eq!(edits[0], [HeaderEdit::Remove("anthropic-beta".into())]);
-    assert_eq!(edits[1], [HeaderEdit::Set("anthropic-beta".into(), "a-1".to_owned())]);
+    assert_eq!(edits[1], [HeaderEdit::Set("anthropic-beta".into(), "a-1, b-2".to_owned())]);
     assert_eq!(forward.attempts()[0].path, "/anthropic/v1/messages?beta=true");
     assert_eq!(forward.attempts()[1].path, "/v1/messages?beta=true");
 }

@@ -238,7 +238,7 @@ impl Config {
         self.targets.get(ladder.baseline)
     }
 
-    /// What deserves a look, in the order of the document.
+    /// What deserves a look, section by section of the document.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }

@@ -215,7 +215,7 @@ fn server_tools_in_the_history() {
         r#"{"model":"auto","tools":[{"type":"web_search_20250305","name":"web_search","max_uses":5}],"messages":[{"role":"assistant","content":[{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"rust"}},{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"https://example.com","title":"T","encrypted_content":"EqgB","page_age":null}]},{"type":"code_execution_tool_result","tool_use_id":"srvtoolu_2","content":{"type":"code_execution_result","stdout":"42\n","stderr":"","return_code":0,"content":[]}},{"type":"web_fetch_tool_result","tool_use_id":"srvtoolu_3","content":{"type":"web_fetch_result","url":"https://example.com","content":{"type":"document","source":{"type":"text","media_type":"text/plain","data":"page"}}}},{"type":"mcp_tool_use","id":"m","name":"echo","server_name":"s","input":{}},{"type":"mcp_tool_result","tool_use_id":"m","is_error":false,"content":[{"type":"text","text":"hi"}]},{"type":"text","text":"Done."}]},{"role":"user","content":"ok"}]}"#,
         &[
             "auto messages=2",
-            "tools documents tool_history hosted_tools",
+            "tools documents tool_history reasoning_absent hosted_tools",
             r#"0 assistant call web_search {"query":"rust"}"#,
             r#"0 tool result """#,
             r#"0 tool result "42\n""#,
