@@ -8,7 +8,7 @@ use crate::{document::Document, envoy, paint};
 /// Prints the configuration as it will act. A document that is wrong does not get here: see [`Document::read`].
 pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dyn std::error::Error>> {
     let config = &document.config;
-    let settings = envoy::Settings::of(config)?;
+    let settings = envoy::Settings::of(config).map_err(|error| document.wrong(error))?;
     let warnings = warnings(config, today);
     if as_json {
         println!("{:#}", report(config, &warnings));

@@ -48,6 +48,11 @@ impl Document {
             .map_err(|error| DocumentError::Parse(path.to_owned(), error.to_string()))?;
         Ok(Self { path: path.to_owned(), json, config })
     }
+
+    /// A mistake that a door found in its own section, with the file's name.
+    pub fn wrong(&self, error: ConfigError) -> DocumentError {
+        DocumentError::Config(self.path.clone(), error)
+    }
 }
 
 impl fmt::Display for DocumentError {

@@ -79,7 +79,8 @@ fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
 )]
 fn write_envoy(document: &Document, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::path::absolute(out)?;
-    let files = envoy::Files::new(document, &folder, |variable| std::env::var(variable).ok())?;
+    let files = envoy::Files::new(document, &folder, |variable| std::env::var(variable).ok())
+        .map_err(|error| document.wrong(error))?;
     for path in files.write(&folder)? {
         paint::done(&format!("wrote {}", path.display()));
     }
