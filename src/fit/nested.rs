@@ -11,6 +11,7 @@ use crate::{
     wire::{
         Span,
         json::{Cursor, JsonError, Kind, Value},
+        signer,
     },
 };
 
@@ -136,17 +137,6 @@ impl Want {
 fn one_of(body: &[u8], value: &Value, words: &[Box<[u8]>]) -> bool {
     value.text(body).is_some_and(|text| words.iter().any(|word| **word == *text.as_bytes()))
 }
-
-/// Whose a signature is, in the reading of [`RequestView`](crate::wire::request::RequestView). A test holds the two
-/// together.
-fn signer(raw: &[u8]) -> Traits {
-    match raw {
-        [] => Traits::NONE,
-        [b'E', rest @ ..] if rest.len() >= 31 => Traits::CLAUDE_SIGNATURE,
-        _ => Traits::OTHER_SIGNATURE,
-    }
-}
-
 const fn bit(index: usize) -> u64 {
     1 << (index & 63)
 }

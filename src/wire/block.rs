@@ -472,15 +472,8 @@ impl<'b> Blocks<'b> {
         Ok(())
     }
 
-    /// Tells whose a thinking block is by the envelope of its signature: Claude's are base64 of a protobuf message
-    /// whose first byte is 0x12 (`E…`). Others are of other vendors; an absent or empty one binds to nobody.
     fn signature(&mut self, signature: Option<Value>) {
-        let raw = signature.map(|value| value.raw(self.body)).unwrap_or_default();
-        match raw {
-            [] => {}
-            [b'E', rest @ ..] if rest.len() >= 31 => self.traits |= Traits::CLAUDE_SIGNATURE,
-            _ => self.traits |= Traits::OTHER_SIGNATURE,
-        }
+        self.traits |= signer(signature.map(|value| value.raw(self.body)).unwrap_or_default());
     }
 }
 
@@ -500,4 +493,14 @@ impl Beyond {
 fn string(cursor: &mut Cursor<'_>) -> Result<Option<Value>, JsonError> {
     let value = cursor.skip()?;
     Ok((value.kind == Kind::String).then_some(value))
+}
+
+/// Whose a thinking block is, by the envelope of its signature: Claude's are base64 of a protobuf message whose first
+/// byte is 0x12 (`E…`). Others are of other vendors; an absent or empty one binds to nobody.
+pub(crate) fn signer(raw: &[u8]) -> Traits {
+    match raw {
+        [] => Traits::NONE,
+        [b'E', rest @ ..] if rest.len() >= 31 => Traits::CLAUDE_SIGNATURE,
+        _ => Traits::OTHER_SIGNATURE,
+    }
 }

@@ -15,6 +15,7 @@ pub mod tokens;
 pub mod usage;
 
 pub use block::Role;
+pub(crate) use block::signer;
 
 /// The API a request speaks, told by its endpoint and never guessed from its content.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

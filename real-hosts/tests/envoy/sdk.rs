@@ -65,31 +65,37 @@ fn the_openai_sdk_works_unmodified() {
             .set("/envoy/max_body", json!(200_000))
             .start()
             .await;
-        for (lane, a, b) in [
-            ("chain", Fault::Status(503), Fault::None),
-            ("unauthorized", Fault::Status(503), Fault::Status(401)),
-            ("limited", Fault::Status(500), Fault::Status(429)),
-            ("down", Fault::Status(429), Fault::Status(503)),
-            ("retried", Fault::Status(503), Fault::Status(503)),
-            ("recovers", Fault::Status(503), Fault::FirstN(1, Box::new(Fault::Status(503)))),
-            ("hangs", Fault::Hang, Fault::None),
-        ] {
-            stage.provider(&format!("{lane}-a")).set_fault(a);
-            stage.provider(&format!("{lane}-b")).set_fault(b);
-        }
-        let checks = run("openai_sdk.py", &stage).await;
-        assert_eq!(checks.len(), 12, "{checks:?}");
-        for (lane, count) in
-            [("chain", 1), ("unauthorized", 1), ("limited", 1), ("down", 1), ("retried", 3), ("recovers", 2)]
-        {
-            // As many as the SDK sent, to each target once: its retries and ours do not multiply.
-            for letter in ["a", "b"] {
-                assert_eq!(requests(&stage, &format!("{lane}-{letter}")), count, "{lane}-{letter}");
-            }
-        }
-        assert_eq!((requests(&stage, "hangs-a"), requests(&stage, "hangs-b")), (1, 0));
+        lanes_behave(&stage, "openai_sdk.py", 12, 503).await;
         assert_clean(&stage);
     });
+}
+
+/// Breaks the providers of every lane as its name says, runs the SDK's script, and counts what reached whom. `busy` is
+/// the vendors' status for "overloaded".
+async fn lanes_behave(stage: &Stage, script: &str, expected_checks: usize, busy: u16) {
+    for (lane, a, b) in [
+        ("chain", Fault::Status(busy), Fault::None),
+        ("unauthorized", Fault::Status(busy), Fault::Status(401)),
+        ("limited", Fault::Status(500), Fault::Status(429)),
+        ("down", Fault::Status(429), Fault::Status(busy)),
+        ("retried", Fault::Status(busy), Fault::Status(busy)),
+        ("recovers", Fault::Status(busy), Fault::FirstN(1, Box::new(Fault::Status(busy)))),
+        ("hangs", Fault::Hang, Fault::None),
+    ] {
+        stage.provider(&format!("{lane}-a")).set_fault(a);
+        stage.provider(&format!("{lane}-b")).set_fault(b);
+    }
+    let checks = run(script, stage).await;
+    assert_eq!(checks.len(), expected_checks, "{checks:?}");
+    for (lane, count) in
+        [("chain", 1), ("unauthorized", 1), ("limited", 1), ("down", 1), ("retried", 3), ("recovers", 2)]
+    {
+        // As many as the SDK sent, to each target once: its retries and ours do not multiply.
+        for letter in ["a", "b"] {
+            assert_eq!(requests(stage, &format!("{lane}-{letter}")), count, "{lane}-{letter}");
+        }
+    }
+    assert_eq!((requests(stage, "hangs-a"), requests(stage, "hangs-b")), (1, 0));
 }
 
 #[test]
@@ -110,28 +116,7 @@ fn the_anthropic_sdk_works_unmodified() {
                 .alias(lane, &[targets[0].as_str(), targets[1].as_str()])
         });
         let stage = script.start().await;
-        for (lane, a, b) in [
-            ("chain", Fault::Status(529), Fault::None),
-            ("unauthorized", Fault::Status(529), Fault::Status(401)),
-            ("limited", Fault::Status(500), Fault::Status(429)),
-            ("down", Fault::Status(429), Fault::Status(529)),
-            ("retried", Fault::Status(529), Fault::Status(529)),
-            ("recovers", Fault::Status(529), Fault::FirstN(1, Box::new(Fault::Status(529)))),
-            ("hangs", Fault::Hang, Fault::None),
-        ] {
-            stage.provider(&format!("{lane}-a")).set_fault(a);
-            stage.provider(&format!("{lane}-b")).set_fault(b);
-        }
-        let checks = run("anthropic_sdk.py", &stage).await;
-        assert_eq!(checks.len(), 13, "{checks:?}");
-        for (lane, count) in
-            [("chain", 1), ("unauthorized", 1), ("limited", 1), ("down", 1), ("retried", 3), ("recovers", 2)]
-        {
-            for letter in ["a", "b"] {
-                assert_eq!(requests(&stage, &format!("{lane}-{letter}")), count, "{lane}-{letter}");
-            }
-        }
-        assert_eq!((requests(&stage, "hangs-a"), requests(&stage, "hangs-b")), (1, 0));
+        lanes_behave(&stage, "anthropic_sdk.py", 13, 529).await;
         assert_clean(&stage);
     });
 }
