@@ -35,6 +35,15 @@ pub struct Rejection {
     pub code: &'static str,
 }
 
+/// An answer that the router knows by itself, such as the list of models. No provider is asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON body, its content type is `application/json`; empty in answer to `HEAD`.
+    pub body: Vec<u8>,
+}
+
 /// Applies sorted, non-overlapping splices. Every byte outside them is copied as it stands.
 ///
 /// Splices that overlap, run backwards or leave the body are skipped: the builders in this crate make none.

@@ -17,14 +17,17 @@ use alloc::{
     vec::Vec,
 };
 
+use sha2::{Digest, Sha256};
+
 use crate::{
     catalog::Auth,
     classify::{Classifier, Difficulty, Text},
     config::{Alias, Config, Ladder, OnUnreadable, Provider},
-    edit::{BodySplice, HeaderEdit, Rejection},
+    edit::{Answer, BodySplice, HeaderEdit, Rejection},
     effort::Effort,
     limits,
-    meter::{BodyKind, Meter, Metered},
+    meter::{BodyKind, Meter, Metered, Opening},
+    models,
     policy::{self, Ask, Decision, Forced, NoCandidate, Obstacle, Reason},
     price::PicoUsd,
     wire::{
@@ -58,7 +61,9 @@ pub enum Opened {
     Forward(Forward),
     /// The whole body is needed to decide.
     NeedBody(Pending),
-    /// Answer at once.
+    /// Answer at once: the router knows it by itself.
+    Answer(Answer),
+    /// Answer at once: an error.
     Reject(Rejection),
 }
 
@@ -122,6 +127,8 @@ pub struct Attempt {
 pub struct Summary {
     /// The dialect; `None` for other paths.
     pub dialect: Option<Dialect>,
+    /// Name of the caller; `None` where the configuration states no callers.
+    pub caller: Option<String>,
     /// The alias that matched.
     pub alias: Option<String>,
     /// The tier.
@@ -194,6 +201,7 @@ enum EndpointKind {
 /// What is kept of a request's head until the body is there.
 #[derive(Debug)]
 struct Head {
+    caller: Option<String>,
     edits: Vec<HeaderEdit>,
     query: String,
     vendor: Vec<(&'static str, Option<String>)>,
@@ -232,7 +240,14 @@ impl Router {
     /// Looks at a request's head.
     pub fn open(&self, head: &RequestHead<'_>) -> Opened {
         let (path, query) = split_query(head.path);
-        let kept = Head::read(head, query);
+        let mut kept = Head::read(head, query);
+        match self.caller(head, path) {
+            Ok(caller) => kept.caller = caller,
+            Err(rejection) => return Opened::Reject(rejection),
+        }
+        if let Some(answer) = self.known(head, path) {
+            return answer.map_or_else(Opened::Reject, Opened::Answer);
+        }
         let Some((dialect, endpoint)) = endpoint(head.method, path) else {
             return self.other_path(kept, path);
         };
@@ -243,6 +258,53 @@ impl Router {
             };
         }
         Opened::NeedBody(Pending { head: kept, dialect, endpoint })
+    }
+
+    /// Who is asking.
+    fn caller(&self, head: &RequestHead<'_>, path: &[u8]) -> Result<Option<String>, Rejection> {
+        let Some(callers) = self.config.callers() else { return Ok(None) };
+        for token in tokens(head) {
+            let digest: [u8; 32] = Sha256::digest(token).into();
+            if let Some(caller) = callers.iter().find(|caller| caller.owns(&digest)) {
+                return Ok(Some(caller.name.clone()));
+            }
+        }
+        let message = "this gateway takes requests only with a token of its own: as `authorization: Bearer …` or \
+                       `x-api-key`";
+        Err(Rejection::new(Some(spoken(head, path)), 401, "unauthorized", message))
+    }
+
+    /// What the router answers by itself.
+    fn known(&self, head: &RequestHead<'_>, path: &[u8]) -> Option<Result<Answer, Rejection>> {
+        // Claude Code asks so whether anybody is there.
+        if head.method == b"HEAD" && path == b"/" {
+            return Some(Ok(Answer { status: 200, body: Vec::new() }));
+        }
+        if head.method != b"GET" {
+            return None;
+        }
+        let rest = PATH_PREFIXES.iter().find_map(|prefix| path.strip_prefix(*prefix))?;
+        let dialect = spoken(head, path);
+        match rest.strip_prefix(b"/models")? {
+            b"" => Some(Ok(models::list(&self.config, dialect))),
+            [b'/', name @ ..] => {
+                let name = percent_decoded(name);
+                Some(models::one(&self.config, dialect, &String::from_utf8_lossy(&name)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The environment variable that holds the key for an attempt; `None` where its provider takes none.
+    pub fn key_variable(&self, attempt: &Attempt) -> Option<&str> {
+        self.config.provider(&attempt.provider)?.key_env.as_deref()
+    }
+
+    /// Where an attempt goes, as a URL: `https://api.minimax.io/anthropic/v1/messages`.
+    pub fn url(&self, attempt: &Attempt) -> Option<String> {
+        let origin = self.config.provider(&attempt.provider)?.origin()?;
+        let scheme = if origin.tls() { "https" } else { "http" };
+        Some(format!("{scheme}://{}{}", origin.authority(), attempt.path))
     }
 
     fn other_path(&self, head: Head, path: &[u8]) -> Opened {
@@ -300,7 +362,15 @@ impl Router {
         Forward {
             edits: head.edits,
             attempts: Vec::from([attempt]),
-            summary: Summary { dialect, alias: None, tier: None, reason, difficulty: None, stream: false },
+            summary: Summary {
+                dialect,
+                caller: head.caller,
+                alias: None,
+                tier: None,
+                reason,
+                difficulty: None,
+                stream: false,
+            },
             dialect,
             billed: dialect.is_some(),
             baseline: None,
@@ -421,6 +491,7 @@ impl Pending {
             response_headers: config.response_headers,
             summary: Summary {
                 dialect: Some(self.dialect),
+                caller: self.head.caller,
                 alias: Some(alias.name.clone()),
                 tier: ladder.tiers.get(decision.tier).map(|tier| tier.name.clone()),
                 reason: decision.reason,
@@ -563,6 +634,12 @@ impl Forward {
         edits
     }
 
+    /// Looks at the beginning of an answer before it goes to the client: it may be an error that came with status 200.
+    pub fn opening(&self, head: &ResponseHead<'_>) -> Opening {
+        let kind = BodyKind::of(head.content_type, head.content_encoding);
+        Opening::new(self.dialect.filter(|_| self.billed), kind, head.status)
+    }
+
     /// Begins to meter the answer of `upstream`. An unknown upstream is metered without a price.
     pub fn respond(&self, upstream: Option<&str>, head: &ResponseHead<'_>) -> Metering {
         let attempt = upstream.and_then(|upstream| self.attempt_at(upstream));
@@ -612,6 +689,7 @@ impl Metering {
 impl Head {
     fn read(head: &RequestHead<'_>, query: &[u8]) -> Self {
         let mut kept = Self {
+            caller: None,
             edits: Vec::with_capacity(8),
             query: String::from_utf8_lossy(query).into_owned(),
             vendor: Vec::new(),
@@ -682,6 +760,41 @@ pub fn chain_name<'a>(upstreams: impl Iterator<Item = &'a str>) -> String {
 fn split_query(path: &[u8]) -> (&[u8], &[u8]) {
     let cut = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
     path.split_at_checked(cut).unwrap_or((path, b""))
+}
+
+/// What a client shows of its credentials, in the ways of all APIs.
+fn tokens<'a>(head: &RequestHead<'a>) -> impl Iterator<Item = &'a [u8]> {
+    head.headers.iter().filter_map(|(name, value)| match *name {
+        "authorization" => {
+            let (scheme, token) = value.split_at_checked(7)?;
+            scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+        }
+        "x-api-key" | "api-key" | "x-goog-api-key" => Some(value.trim_ascii()),
+        _ => None,
+    })
+}
+
+/// The dialect in which a client understands an answer of the router's own.
+fn spoken(head: &RequestHead<'_>, path: &[u8]) -> Dialect {
+    let by_path = endpoint(b"POST", path).map(|(dialect, _)| dialect);
+    by_path.unwrap_or_else(|| {
+        let anthropic = head.headers.iter().any(|(name, _)| *name == "anthropic-version");
+        if anthropic { Dialect::Messages } else { Dialect::Chat }
+    })
+}
+
+/// `%2F` and its kin as bytes; what is no such pair stays as it is.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let decoded =
+            after.first_chunk::<2>().filter(|pair| *first == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
+        let byte = decoded.and_then(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok());
+        out.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    out
 }
 
 /// The dialect of a path. Clients put the API under the root, under `/v1`, or under a vendor's prefix.

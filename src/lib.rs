@@ -66,25 +66,30 @@ pub mod config;
 pub mod edit;
 pub mod effort;
 pub mod exchange;
+pub mod failover;
 pub mod fit;
 pub mod limits;
 pub mod meter;
+mod models;
+pub mod outgoing;
 pub mod plan;
 pub mod policy;
 pub mod price;
+pub mod record;
 mod reject;
 pub mod traits;
 pub mod wire;
 
 pub use catalog::Auth;
 pub use chains::chains;
-pub use config::{Alias, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};
-pub use edit::{BodySplice, HeaderEdit, Rejection};
+pub use config::{Alias, Caller, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};
+pub use edit::{Answer, BodySplice, HeaderEdit, Rejection};
 pub use effort::Effort;
 pub use exchange::{
     Attempt, Examined, Forward, HEADER_PREFIX, Metering, Opened, Pending, Receipt, RequestHead, ResponseHead,
     Routed, Router, Summary, chain_name,
 };
+pub use meter::{Opening, Peek};
 pub use policy::{Obstacle, Reason};
 pub use price::PicoUsd;
 pub use wire::Dialect;

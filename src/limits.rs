@@ -73,3 +73,29 @@ pub const LADDERS: usize = 64;
 
 /// Aliases of a configuration.
 pub const ALIASES: usize = 1024;
+
+/// Callers that a configuration may state.
+pub const CALLERS: usize = 1024;
+
+/// Tokens of one caller: the old and the new one while they are exchanged, and one for each of a few machines.
+pub const TOKENS_PER_CALLER: usize = 16;
+
+/// Beginning of an event stream that is looked at before it goes to the client, in bytes. What stands before the first
+/// content is at most one event that repeats the request's settings.
+pub const OPENING_BYTES: usize = 64 * 1024;
+
+/// How long a door keeps the beginning of an event stream back while nothing but its announcement has come, in
+/// milliseconds. A person does not notice; a client's own timeouts are minutes.
+pub const OPENING_MS: u64 = 2_000;
+
+/// Body of a refusal that is read to learn why and kept to be delivered, in bytes.
+pub const REFUSAL_BODY: usize = 64 * 1024;
+
+/// How long a door waits for the body of a refusal, in milliseconds.
+pub const REFUSAL_MS: u64 = 2_000;
+
+/// Upstreams and targets whose failures one process remembers.
+pub const CIRCUITS: usize = 1024;
+
+/// Longest rest of an upstream, in milliseconds. After it one request finds out whether it is well again.
+pub const REST_MS: u64 = 300_000;

@@ -6,7 +6,10 @@
 use alloc::{string::String, vec::Vec};
 
 mod answer;
+mod opening;
 mod relevance;
+
+pub use self::opening::{Opening, Peek};
 
 use self::answer::{BaseResp, Chat, Fault, Messages, Response, Responses, parse};
 use self::relevance::{Relevance, is_last_event, may_matter, relevance};

@@ -13,6 +13,7 @@ impl Rejection {
         let body = match dialect {
             Some(Dialect::Messages) => {
                 let kind = match status {
+                    401 => "authentication_error",
                     404 => "not_found_error",
                     413 => "request_too_large",
                     429 => "rate_limit_error",

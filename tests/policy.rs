@@ -25,6 +25,7 @@ fn routed(config: &Value, path: &str, headers: &[(&str, &str)], body: &[u8]) -> 
     match router.open(&RequestHead { method: b"POST", path: path.as_bytes(), headers: &headers }) {
         Opened::Forward(forward) => Ok(forward),
         Opened::Reject(rejection) => Err(rejection),
+        Opened::Answer(answer) => panic!("answered by itself: {answer:?}"),
         Opened::NeedBody(pending) => match pending.route(&router, body) {
             Routed::Forward(forward) => Ok(forward),
             Routed::Reject(rejection) => Err(rejection),

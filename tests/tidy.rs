@@ -14,13 +14,13 @@ const RANKS: [&[&str]; 9] = [
     &["catalog"],
     &["fit"],
     &["config"],
-    &["policy"],
+    &["policy", "models"],
     &["exchange"],
-    &["plan", "chains"],
+    &["plan", "chains", "failover", "outgoing", "record"],
 ];
 
 /// What a door may use of the core besides what the root re-exports.
-const DOORS_MAY_USE: [&str; 3] = ["edit", "limits", "plan"];
+const DOORS_MAY_USE: [&str; 6] = ["edit", "failover", "limits", "outgoing", "plan", "record"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -166,9 +166,9 @@ fn the_core_knows_no_host_no_clock_and_no_environment() {
     let names: Vec<&str> = dependencies
         .lines()
         .filter_map(|line| line.split(['.', ' ', '=']).next())
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && *name != "#")
         .collect();
-    assert_eq!(names, ["serde", "serde_json"], "each dependency of the core is a decision");
+    assert_eq!(names, ["serde", "serde_json", "sha2"], "each dependency of the core is a decision");
 }
 
 #[test]

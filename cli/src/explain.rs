@@ -33,9 +33,10 @@ pub fn run(
     let borrowed: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let head = RequestHead { method: b"POST", path: path.as_bytes(), headers: &borrowed };
-    let router = Router::new(document.config.clone());
+    let router = Router::new(document.config.clone().without_callers());
     let (examined, routed) = match router.open(&head) {
         Opened::Forward(forward) => (None, Routed::Forward(forward)),
+        Opened::Answer(answer) => return Ok(println!("{}", String::from_utf8_lossy(&answer.body))),
         Opened::Reject(rejection) => (None, Routed::Reject(rejection)),
         Opened::NeedBody(pending) => {
             let examined = pending.examine(&router, body).ok();

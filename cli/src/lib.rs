@@ -5,3 +5,4 @@ pub mod document;
 pub mod envoy;
 pub mod explain;
 pub mod paint;
+pub mod token;

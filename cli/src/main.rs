@@ -1,4 +1,4 @@
-//! `pointsman check | explain | envoy`.
+//! `pointsman check | explain | token | envoy`.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use pointsman_cli::{check, document::Document, envoy, explain, paint};
+use pointsman_cli::{check, document::Document, envoy, explain, paint, token};
 
 /// Decides, at the network edge, which model answers an LLM request and how much it may think.
 #[derive(Debug, Parser)]
@@ -42,6 +42,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a token for a caller, and the line of the configuration that lets it in.
+    Token {
+        /// The caller's name.
+        name: String,
+        /// Take the token from standard input instead of making one.
+        #[arg(long)]
+        stdin: bool,
+    },
     /// Write everything Envoy needs: bootstrap, clusters, filter, secrets.
     Envoy {
         /// The configuration document, YAML or JSON.
@@ -69,6 +77,7 @@ fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
             let body = explain::read_body(request)?;
             explain::run(&Document::read(config)?, &body, path.as_deref(), headers, *json)
         }
+        Command::Token { name, stdin } => token::run(name, *stdin),
         Command::Envoy { config, out } => write_envoy(&Document::read(config)?, out),
     }
 }

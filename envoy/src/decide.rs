@@ -3,8 +3,8 @@
 use std::{mem, rc::Rc};
 
 use pointsman::{
-    Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead, Routed,
-    Summary, edit, plan,
+    Answer, Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead,
+    Routed, Summary, edit, plan,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -75,6 +75,7 @@ impl Decide {
         let announced = value("content-length").and_then(number).unwrap_or(0);
         match opened {
             Opened::Forward(forward) => self.forward(forward, None, false),
+            Opened::Answer(answer) => self.answer(&answer),
             Opened::Reject(rejection) => self.reject(&rejection),
             Opened::NeedBody(pending) if announced > self.deciding.max_body as u64 => {
                 self.reject(&pending.too_large(self.deciding.max_body))
@@ -121,6 +122,15 @@ impl Decide {
             }
             Err(Refused) => self.fail(forward.summary().dialect, "the request could not be edited"),
         }
+    }
+
+    /// What the router knows by itself.
+    fn answer(&mut self, answer: &Answer) -> Action {
+        self.stage = Stage::Rejected;
+        // It keeps the answer from being dressed up as an error.
+        let _ = host::set_header(Map::Request, REJECTED, b"answered");
+        host::respond(answer.status, &answer.body);
+        Action::Pause
     }
 
     fn reject(&mut self, rejection: &Rejection) -> Action {
@@ -212,6 +222,9 @@ fn prepare(forward: &Forward, body: Option<&[u8]>, trailers: bool) -> Result<(),
 }
 
 fn log_summary(summary: &Summary) {
+    if let Some(caller) = &summary.caller {
+        note("pointsman.caller", caller);
+    }
     if let Some(alias) = &summary.alias {
         note("pointsman.alias", alias);
     }

@@ -17,7 +17,10 @@
 
 use std::cell::RefCell;
 
-use pointsman::{Dialect, Receipt, Summary};
+use pointsman::{
+    Dialect, Receipt, Summary,
+    record::{self, BILL},
+};
 
 use crate::host::{self, Metric};
 
@@ -34,23 +37,9 @@ struct Table {
     requests: Vec<(Option<Dialect>, &'static str, String, u32)>,
     rejections: Vec<(&'static str, u32)>,
     attempts: Vec<(String, &'static str, u32)>,
-    targets: Vec<(String, [Option<u32>; KINDS.len()])>,
+    targets: Vec<(String, [Option<u32>; BILL.len()])>,
     decision: Option<u32>,
 }
-
-/// Name and first label of each counter of a receipt.
-const KINDS: [&str; 10] = [
-    "pointsman_tokens.kind=input",
-    "pointsman_tokens.kind=cached",
-    "pointsman_tokens.kind=cache_write",
-    "pointsman_tokens.kind=output",
-    "pointsman_tokens.kind=reasoning",
-    "pointsman_cost_picodollars",
-    "pointsman_baseline_picodollars",
-    "pointsman_saved_picodollars",
-    "pointsman_overspent_picodollars",
-    "pointsman_unreported",
-];
 
 /// A request that was sent on.
 pub(crate) fn request(summary: &Summary) {
@@ -85,14 +74,8 @@ pub(crate) fn rejected(code: &'static str) {
 
 /// The outcome of one attempt: the status line's code, or nothing.
 pub(crate) fn attempt(upstream: &str, status: Option<&[u8]>) {
-    let class = match status.and_then(<[u8]>::first) {
-        Some(b'2') => "2xx",
-        Some(b'3') => "3xx",
-        Some(b'4') => "4xx",
-        Some(b'5') => "5xx",
-        Some(_) => "other",
-        None => "none",
-    };
+    let status = status.map(|text| str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0));
+    let class = record::status_class(status);
     with_table(|Table { attempts, .. }| {
         let known = attempts.iter().find(|(u, c, _)| (u.as_str(), *c) == (upstream, class));
         let id = known.map(|(.., id)| *id).or_else(|| {
@@ -119,30 +102,7 @@ pub(crate) fn decision(nanos: u64) {
 
 /// What an answer used and cost.
 pub(crate) fn receipt(receipt: &Receipt) {
-    // Without a target it was no upstream's answer.
-    if receipt.target.is_empty() {
-        return;
-    }
-    let usage = &receipt.metered.usage;
-    let cache_write =
-        usage.cache_write_short.unwrap_or(0).saturating_add(usage.cache_write_long.unwrap_or(0));
-    let pico = |money: Option<pointsman::PicoUsd>| money.map_or(0, pointsman::PicoUsd::pico);
-    let (cost, baseline) = (pico(receipt.cost), pico(receipt.baseline));
-    let known = receipt.cost.is_some() && receipt.baseline.is_some();
-    let answered = (200..300).contains(&receipt.status);
-    let unreported = answered && usage.input.is_none() && usage.output.is_none();
-    let counts: [u64; KINDS.len()] = [
-        usage.input.unwrap_or(0),
-        usage.cache_read.unwrap_or(0),
-        cache_write,
-        usage.output.unwrap_or(0),
-        usage.reasoning.unwrap_or(0),
-        cost,
-        baseline,
-        if known { baseline.saturating_sub(cost) } else { 0 },
-        if known { cost.saturating_sub(baseline) } else { 0 },
-        u64::from(unreported),
-    ];
+    let Some(counts) = record::bill(receipt) else { return };
     with_table(|table| table.bill(&receipt.target, &counts));
 }
 
@@ -185,25 +145,27 @@ impl Table {
         }
     }
 
-    fn bill(&mut self, target: &str, counts: &[u64; KINDS.len()]) {
+    fn bill(&mut self, target: &str, counts: &[u64; BILL.len()]) {
         let known = self.targets.iter().position(|(name, _)| name == target);
         if known.is_none() {
             if self.targets.len() >= NAMES {
                 return;
             }
-            self.targets.push((target.to_owned(), [None; KINDS.len()]));
+            self.targets.push((target.to_owned(), [None; BILL.len()]));
         }
         let entry = match known {
             Some(i) => self.targets.get_mut(i),
             None => self.targets.last_mut(),
         };
         let Some((_, ids)) = entry else { return };
-        for ((kind, id), count) in KINDS.iter().zip(ids).zip(counts) {
+        for (((name, kind), id), count) in BILL.iter().zip(ids).zip(counts) {
             if *count == 0 {
                 continue;
             }
             if id.is_none() {
-                *id = define(0, &[(kind, ""), (".target=", target)]);
+                let kind_label = if kind.is_some() { ".kind=" } else { "" };
+                let kind = (kind_label, kind.unwrap_or_default());
+                *id = define(0, &[(name, ""), kind, (".target=", target)]);
             }
             if let Some(id) = id {
                 host::increment(*id, *count);

@@ -3,6 +3,7 @@
 //! Order of work: the JSON itself ([`json`]), providers and models ([`directory`]), then ladders, which bring their
 //! targets into use, then aliases and the rest. The first error ends it; warnings are collected on the way.
 
+mod callers;
 mod directory;
 mod json;
 mod ladder;
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Sections of the document, in the order in which they are read and warned of.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "version",
     "providers",
     "models",
@@ -37,6 +38,7 @@ const KEYS: [&str; 13] = [
     "override",
     "on_unreadable",
     "passthrough",
+    "callers",
     "response_headers",
     "stream_usage",
     "envoy",
@@ -73,6 +75,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
     // A client that did not ask would see one event more: that is the operator's choice to make.
     let stream_usage = switch("stream_usage", false)?;
     let hosts = hosts(&root)?;
+    let callers = root.get("callers").map(|node| callers::callers(&node)).transpose()?;
 
     let used = directory.finish();
     let moved = |old: usize| used.moved.get(old).copied();
@@ -92,6 +95,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
         stream_usage,
         warnings,
         hosts,
+        callers,
     })
 }
 

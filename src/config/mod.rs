@@ -10,7 +10,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use crate::{
-    catalog::{Endpoint, Model},
+    catalog::{Endpoint, Model, Origin},
     classify::Difficulty,
     effort::Effort,
     fit::Fit,
@@ -31,6 +31,16 @@ pub struct Config {
     pub(crate) stream_usage: bool,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) hosts: Vec<(String, serde_json::Value)>,
+    pub(crate) callers: Option<Vec<Caller>>,
+}
+
+/// Who may use the router, and by which tokens.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The operator's name for it: in the log, never shown to a client.
+    pub name: String,
+    /// SHA-256 of each of its tokens. The tokens themselves are in no document.
+    pub(crate) digests: Vec<[u8; 32]>,
 }
 
 /// A provider that the configuration uses.
@@ -267,6 +277,23 @@ impl Config {
         self.overrides
     }
 
+    /// Who may use the router, sorted by name; `None` where anybody who can reach it may.
+    pub fn callers(&self) -> Option<&[Caller]> {
+        self.callers.as_deref()
+    }
+
+    /// The same configuration, open to anybody: for a tool that asks what would happen to a request.
+    #[must_use]
+    pub fn without_callers(mut self) -> Self {
+        self.callers = None;
+        self
+    }
+
+    /// The provider of this name, if it is in use.
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
     /// What happens to a body that cannot be read.
     pub fn on_unreadable(&self) -> OnUnreadable {
         self.on_unreadable
@@ -310,7 +337,19 @@ impl Target {
     }
 }
 
+impl Caller {
+    /// Whether a token with this SHA-256 is one of its own.
+    pub(crate) fn owns(&self, digest: &[u8; 32]) -> bool {
+        self.digests.contains(digest)
+    }
+}
+
 impl Provider {
+    /// Where it is, for all of its endpoints.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.endpoints.iter().flatten().next().map(Endpoint::origin)
+    }
+
     /// Its endpoint for a dialect.
     pub fn endpoint(&self, dialect: Dialect) -> Option<&Endpoint> {
         self.endpoints.get(dialect as usize).and_then(Option::as_ref)

@@ -2,17 +2,13 @@
 
 use std::path::Path;
 
-use pointsman::{Config, chains};
+use pointsman::{Config, chains, failover::NEXT_TARGET_ON};
 use serde_json::{Value, json};
 
 use super::{Settings, clusters::seconds, secret_name};
 
 /// Name of the filter's configuration in filter discovery.
 const FILTER: &str = "pointsman";
-
-/// Statuses, besides every 5xx, after which the next target is tried. A client's own mistakes (400, 413, 422) are not
-/// among them. 401, 403 and 404 are: the key and the model's name are the operator's, never the client's.
-const NEXT_TARGET_ON: [u16; 7] = [401, 402, 403, 404, 408, 409, 429];
 
 pub(super) fn bootstrap(config: &Config, settings: &Settings, folder: &Path) -> Value {
     json!({
@@ -250,6 +246,7 @@ fn access_log(path: &str) -> Value {
                 "bytes_in": "%BYTES_RECEIVED%",
                 "bytes_out": "%BYTES_SENT%",
                 "duration_ms": "%DURATION%",
+                "caller": state("caller"),
                 "dialect": state("dialect"),
                 "alias": state("alias"),
                 "tier": state("tier"),
