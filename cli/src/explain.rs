@@ -36,7 +36,10 @@ pub fn run(
     let router = Router::new(document.config.clone().without_callers());
     let (examined, routed) = match router.open(&head) {
         Opened::Forward(forward) => (None, Routed::Forward(forward)),
-        Opened::Answer(answer) => return Ok(println!("{}", String::from_utf8_lossy(&answer.body))),
+        Opened::Answer(answer) => {
+            println!("{}", String::from_utf8_lossy(&answer.body));
+            return Ok(());
+        }
         Opened::Reject(rejection) => (None, Routed::Reject(rejection)),
         Opened::NeedBody(pending) => {
             let examined = pending.examine(&router, body).ok();

@@ -34,7 +34,7 @@ fn a_path_that_nobody_takes_is_refused() {
     let mut document = document();
     document["passthrough"] = json!({});
     let mut envoy = Envoy::start(&document);
-    let outcome = envoy.exchange(Request::new("GET", "/v1/models"), unreachable);
+    let outcome = envoy.exchange(Request::new("GET", "/v1/files"), unreachable);
     assert_eq!((outcome.status, &*error_code(&outcome.body, "other")), (404, "pointsman_not_found"));
     let outcome = envoy.exchange(Request::post("/v1/files", "x"), unreachable);
     assert_eq!(outcome.status, 404);

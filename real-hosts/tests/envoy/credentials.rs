@@ -46,7 +46,7 @@ async fn traffic(stage: &Stage) {
         Ask::json("/v1/messages", &messages("claude-opus-4-6", "hi")),
         Ask::json(CHAT, &chat("anything", "hi")),
         Ask::post("/v1/messages", "{ not json"),
-        Ask::new("GET", "/v1/models"),
+        Ask::new("GET", "/v1/files"),
     ] {
         let ask = ask
             .header("authorization", "Bearer client-secret-one")

@@ -408,7 +408,7 @@ fn headers_of_the_router_and_of_envoy_cannot_be_spoofed() {
             for (ask, statuses) in [
                 (Ask::json(CHAT, &chat("auto", "hi")), [400, 200]),
                 (Ask::json(CHAT, &chat("not-routed", "hi")), [200, 200]),
-                (Ask::new("GET", "/v1/models"), [200, 200]),
+                (Ask::new("GET", "/v1/files"), [404, 404]),
                 (Ask::post("/v1/embeddings", "{}"), [404, 404]),
                 (Ask::post(CHAT, "not json"), [400, 400]),
             ] {
@@ -464,7 +464,7 @@ fn there_is_no_default_route_to_a_paid_cluster() {
     play(async {
         let stage = Script::new().lane("auto", 1).start().await;
         for ask in [
-            Ask::new("GET", "/v1/models"),
+            Ask::new("GET", "/v1/files"),
             Ask::post("/v1/embeddings", "{}"),
             Ask::json(CHAT, &chat("not-routed", "hi")),
             Ask::json("/v1/messages", &messages("not-routed", "hi")),
