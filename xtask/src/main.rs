@@ -32,7 +32,7 @@ enum Chore {
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Build the filter as it ships, into target/dist.
+    /// Build the doors as they ship, into target/dist.
     Dist,
 }
 

@@ -1,0 +1,76 @@
+//! A configuration ready to route.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use pointsman::{Config, Opened, Pending, RequestHead, Routed, limits};
+
+use crate::{
+    bindings::exports::pointsman::router::routing::{self, GuestRouter, Outcome},
+    exchange::Exchange,
+    words::{pairs, rejection},
+};
+
+pub(crate) struct Router(Rc<pointsman::Router>);
+
+impl GuestRouter for Router {
+    fn configure(document: Vec<u8>) -> Result<routing::Router, routing::ConfigError> {
+        match Config::from_json(&document) {
+            Ok(config) => Ok(routing::Router::new(Self(Rc::new(pointsman::Router::new(config))))),
+            Err(error) => Err(routing::ConfigError { pointer: error.pointer, message: error.message }),
+        }
+    }
+
+    fn warnings(&self) -> Vec<routing::Warning> {
+        let warning = |warning: &pointsman::Warning| routing::Warning {
+            pointer: warning.pointer.clone(),
+            message: warning.message.clone(),
+        };
+        self.0.config().warnings().iter().map(warning).collect()
+    }
+
+    fn key_variables(&self) -> Vec<String> {
+        let providers = self.0.config().providers().iter();
+        let names: BTreeSet<&String> = providers.filter_map(|provider| provider.key_env.as_ref()).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    fn reads_body(&self, head: routing::RequestHead) -> bool {
+        let headers = pairs(&head.headers);
+        matches!(self.0.open(&borrowed(&head, &headers)), Opened::NeedBody(_))
+    }
+
+    fn route(&self, head: routing::RequestHead, body: Vec<u8>) -> Outcome {
+        let headers = pairs(&head.headers);
+        let opened = self.0.open(&borrowed(&head, &headers));
+        drop(headers);
+        match opened {
+            Opened::Forward(forward) => {
+                Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
+            }
+            Opened::Answer(answer) => {
+                Outcome::Answer(routing::Answer { status: answer.status, body: answer.body })
+            }
+            Opened::Reject(refused) => Outcome::Reject(rejection(refused)),
+            Opened::NeedBody(pending) => match self.decide(pending, &body) {
+                Routed::Forward(forward) => {
+                    Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
+                }
+                Routed::Reject(refused) => Outcome::Reject(rejection(refused)),
+            },
+        }
+    }
+}
+
+impl Router {
+    fn decide(&self, pending: Pending, body: &[u8]) -> Routed {
+        if body.len() > limits::REQUEST_BODY {
+            Routed::Reject(pending.too_large(limits::REQUEST_BODY))
+        } else {
+            pending.route(&self.0, body)
+        }
+    }
+}
+
+fn borrowed<'a>(head: &'a routing::RequestHead, headers: &'a [(&'a str, &'a [u8])]) -> RequestHead<'a> {
+    RequestHead { method: head.method.as_bytes(), path: head.path.as_bytes(), headers }
+}
