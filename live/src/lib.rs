@@ -8,6 +8,7 @@ pub mod component;
 pub mod envoy;
 pub mod filter;
 pub mod folder;
+pub mod node;
 pub mod python;
 pub mod tools;
 

@@ -123,7 +123,8 @@ def responses():
 
 
 def lists():
-    assert any(model.id == "gpt-5.4-mini" for model in client().models.list())
+    assert "auto" in [model.id for model in client().models.list()]
+    assert client().models.retrieve("auto").id == "auto"
 
 
 def errors():

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod recorder;
+pub mod scripts;
 pub mod stage;
 
 use std::{
@@ -30,7 +31,15 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// # Panics
 /// Where the test does, and when its time is up.
 pub fn play<T>(test: impl Future<Output = T>) -> T {
-    RUNTIME.block_on(async { tokio::time::timeout(PATIENCE, test).await.expect("the test took too long") })
+    play_for(PATIENCE, test)
+}
+
+/// The same, with its own patience: for tests that fetch what they run.
+///
+/// # Panics
+/// As [`play`].
+pub fn play_for<T>(patience: Duration, test: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(async { tokio::time::timeout(patience, test).await.expect("the test took too long") })
 }
 
 /// Asks again until the answer is `Some`, at most for `patience`.
