@@ -1,4 +1,4 @@
-//! Builds the Envoy door for `wasm32-unknown-unknown`, with the profile that ships.
+//! Builds the doors for `wasm32-unknown-unknown`, with the profile that ships.
 
 use std::{
     env,
@@ -53,6 +53,15 @@ pub fn envoy() -> &'static Path {
         need_target();
         build("pointsman-envoy", "pointsman_envoy")
     })
+}
+
+/// The component: the door `component`, wrapped. As [`envoy`] it is built by the first call.
+///
+/// # Panics
+/// Where it cannot be built.
+pub fn component() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| live::component::build().unwrap_or_else(|failure| panic!("{failure}")))
 }
 
 fn build(package: &str, file: &str) -> PathBuf {

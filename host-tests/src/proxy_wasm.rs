@@ -11,6 +11,7 @@
 //! the whole does not.
 
 mod abi;
+mod door;
 mod exchange;
 
 use std::{
@@ -23,7 +24,10 @@ use serde_json::{Value, json};
 use wasmtime::{Engine, ExternType, Instance, Linker, Module, Store};
 
 use self::abi::Host;
-pub use self::exchange::{Answer, Outcome, Request, Sent};
+pub use self::{
+    door::EnvoyDoor,
+    exchange::{Answer, Outcome, Request, Sent},
+};
 use crate::artifact;
 
 /// Names (in lower case) and values of a message's headers, in order.
@@ -79,6 +83,8 @@ pub struct Envoy {
     pub(crate) clusters: BTreeSet<String>,
     /// Keys by provider: what the credential injectors add to every attempt.
     pub(crate) keys: BTreeMap<String, String>,
+    /// Providers that want a key.
+    keyed: BTreeSet<String>,
     pub(crate) next_context: u32,
 }
 
@@ -139,7 +145,8 @@ impl Envoy {
         envoy.clusters =
             chains.iter().map(|chain| pointsman::chain_name(chain.iter().map(String::as_str))).collect();
         let keyed = config.providers().iter().filter(|provider| provider.key_env.is_some());
-        envoy.keys = keyed.map(|provider| (provider.name.clone(), key_of(&provider.name))).collect();
+        envoy.keyed = keyed.map(|provider| provider.name.clone()).collect();
+        envoy.use_keys(|provider| Some(key_of(provider)));
         envoy
     }
 
@@ -157,8 +164,14 @@ impl Envoy {
         abi::define(&mut linker).expect("no name is defined twice");
         linker.define_unknown_imports_as_traps(module).expect("functions only");
         let instance = linker.instantiate(&mut store, module).expect("the module starts");
-        let mut envoy =
-            Self { store, instance, clusters: BTreeSet::new(), keys: BTreeMap::new(), next_context: 10 };
+        let mut envoy = Self {
+            store,
+            instance,
+            clusters: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            keyed: BTreeSet::new(),
+            next_context: 10,
+        };
         envoy.call::<(), ()>("_initialize", ());
         for root in [DECIDE, ATTEMPT] {
             envoy.call::<_, ()>("proxy_on_context_create", (root, 0u32));
@@ -175,6 +188,19 @@ impl Envoy {
     /// Takes a provider's key away, as an unset environment variable would.
     pub fn forget_key(&mut self, provider: &str) {
         self.keys.remove(provider);
+    }
+
+    /// From now on bodies come in pieces of these sizes, and their end in one of its own or not.
+    pub fn cut(&mut self, request_chunk: usize, response_chunk: usize, end_apart: bool) {
+        let quirks = &mut self.store.data_mut().quirks;
+        (quirks.request_chunk, quirks.response_chunk, quirks.end_apart) =
+            (request_chunk, response_chunk, end_apart);
+    }
+
+    /// Sets every provider's key.
+    pub fn use_keys(&mut self, key: impl Fn(&str) -> Option<String>) {
+        let names = self.keyed.iter();
+        self.keys = names.filter_map(|name| Some((name.clone(), key(name)?))).collect();
     }
 
     /// From now on, this function of the ABI fails with an internal error.

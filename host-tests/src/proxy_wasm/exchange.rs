@@ -108,6 +108,12 @@ impl Request {
         self
     }
 
+    /// With this body; nothing is said of its length.
+    #[must_use]
+    pub fn body(self, body: Vec<u8>) -> Self {
+        self.with_body(body)
+    }
+
     fn with_body(mut self, body: Vec<u8>) -> Self {
         self.body = body;
         self

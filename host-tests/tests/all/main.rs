@@ -2,9 +2,11 @@
 
 mod bodies;
 mod budget;
+mod component;
 mod failover;
 mod metering;
 mod module;
+mod parity;
 mod refusals;
 mod routing;
 mod setup;

@@ -1,0 +1,16 @@
+//! One decision: the golden corpus through every door, held to the core to the byte.
+
+use host_tests::{component::ComponentDoor, proxy_wasm::EnvoyDoor};
+use pointsman_corpus::{Corpus, Cuts, parity};
+
+#[test]
+fn the_component_decides_sends_and_bills_as_the_core_does() {
+    let mut cuts = Cuts::drawn("component");
+    parity::run(&Corpus::read(), &mut ComponentDoor::default(), &mut cuts).expect_none("component");
+}
+
+#[test]
+fn the_envoy_filter_decides_sends_and_bills_as_the_core_does() {
+    let mut cuts = Cuts::drawn("Envoy filter");
+    parity::run(&Corpus::read(), &mut EnvoyDoor::default(), &mut cuts).expect_none("the Envoy filter");
+}
