@@ -181,6 +181,11 @@ impl Case {
             .unwrap_or_else(|| panic!("{}: a request for `{upstream}`, which was not to be asked", self.name))
     }
 
+    /// Whether some provider says a word that a process remembers: of its money, of when to come again.
+    pub fn leaves_a_rest(&self) -> bool {
+        self.answers.values().any(|answer| matches!(answer.status, 402 | 429 | 500..) || answer.reset)
+    }
+
     /// The headers as the core takes them.
     pub fn pairs(&self) -> Vec<(&str, &[u8])> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()

@@ -128,7 +128,15 @@ impl<'a> Playing<'a> {
     fn by_envoy(&mut self, cuts: &mut Cuts) {
         let last = self.forward.attempts().len().saturating_sub(1);
         for at in 0..=last {
-            let Some(answer) = self.attempt(at) else { return };
+            let Some(answer) = self.attempt(at) else {
+                // There the refusal passes the filter that names the decision.
+                self.seen.facts.insert("reason", "no_credential".to_owned());
+                if let Some(delivered) = &mut self.seen.delivered {
+                    let pairs = [("content-type", b"application/json".as_slice())];
+                    delivered.headers = owned(outgoing::response_headers(&self.forward, None, &pairs));
+                }
+                return;
+            };
             let next = answer.reset || answer.status >= 500 || NEXT_TARGET_ON.contains(&answer.status);
             if next && at < last {
                 continue;

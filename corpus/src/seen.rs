@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use pointsman::{BodySplice, Forward, Receipt, wire::usage::Usage};
 
 /// What came of a case.
@@ -126,4 +128,44 @@ pub fn tokens(usage: &Usage) -> BTreeMap<&'static str, String> {
 /// Those that there are.
 pub fn present<const N: usize>(facts: [(&'static str, Option<String>); N]) -> BTreeMap<&'static str, String> {
     facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Facts that a line of the log holds: see [`logged`].
+pub const LOGGED: [&str; 12] = [
+    "caller",
+    "dialect",
+    "alias",
+    "tier",
+    "reason",
+    "difficulty",
+    "target",
+    "prompt_tokens",
+    "cache_read",
+    "output",
+    "cost",
+    "baseline",
+];
+
+/// The facts of a line of a door's log, which has the keys of [`pointsman::record::line`].
+pub fn logged(line: &Value) -> BTreeMap<&'static str, String> {
+    let word = |key: &str| match &line[key] {
+        Value::Null => None,
+        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        other => Some(other.to_string()),
+    };
+    let usd = |key: &str| word(key).map(|usd| format!("${usd}"));
+    present([
+        ("caller", word("caller")),
+        ("dialect", word("dialect")),
+        ("alias", word("alias")),
+        ("tier", word("tier")),
+        ("reason", word("reason").or_else(|| word("details"))),
+        ("difficulty", word("difficulty")),
+        ("target", word("target")),
+        ("prompt_tokens", word("input_tokens")),
+        ("cache_read", word("cached_tokens")),
+        ("output", word("output_tokens")),
+        ("cost", usd("cost_usd")),
+        ("baseline", usd("baseline_usd")),
+    ])
 }

@@ -130,6 +130,13 @@ impl Ask {
         self
     }
 
+    /// With this body, its length announced.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.payload = Payload::announced(body.into());
+        self
+    }
+
     /// The same body in pieces of this size, its length not announced.
     #[must_use]
     pub fn in_pieces(mut self, size: usize) -> Self {

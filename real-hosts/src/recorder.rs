@@ -108,6 +108,12 @@ impl Drop for Recorder {
 }
 
 impl Recorded {
+    /// All headers in their order, names in lower case. What is no text in a value is as the head's text has it.
+    pub fn headers(&self) -> Vec<(String, Vec<u8>)> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().as_bytes().to_vec())).collect()
+    }
+
     /// A header's value; `None` where it is not there.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
@@ -118,7 +124,7 @@ impl Recorded {
 }
 
 /// The whole requests on a connection.
-fn parse(bytes: &[u8], connection: usize) -> Vec<Recorded> {
+pub(crate) fn parse(bytes: &[u8], connection: usize) -> Vec<Recorded> {
     let mut found = Vec::new();
     let mut rest = bytes;
     while let Some(end) = find(rest, b"\r\n\r\n") {

@@ -1,0 +1,51 @@
+//! The golden corpus through real hosts: the same decisions, the same bytes sent, the same bills as the core's own.
+
+use std::net::SocketAddr;
+
+use live::envoy::{Envoy, Options};
+use pointsman_corpus::{Corpus, Cuts, Failover, parity};
+use real_hosts::corpus::{HostDoor, Running};
+use serde_json::Value;
+
+struct RunningEnvoy(Envoy);
+
+impl Running for RunningEnvoy {
+    fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    fn access_log(&self) -> Vec<Value> {
+        self.0.access_log()
+    }
+}
+
+fn envoy(document: &Value, keys: &[(String, String)]) -> Box<dyn Running> {
+    let mut document = document.clone();
+    // Sections of the other hosts are theirs.
+    if let Some(document) = document.as_object_mut() {
+        document.retain(|key, _| key != "serve" && key != "worker");
+    }
+    let options = Options { log_level: "warning".to_owned(), ..Options::default() };
+    let envoy = Envoy::start(&document, keys, &options).unwrap_or_else(|failure| panic!("{failure}"));
+    Box::new(RunningEnvoy(envoy))
+}
+
+/// What Envoy says of a connection, a request or itself.
+const ENVOYS: [&str; 9] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "x-request-id",
+    "x-forwarded-",
+    "x-envoy-",
+    "server",
+    "date",
+];
+
+#[test]
+fn envoy_decides_sends_and_bills_as_the_core_does() {
+    let mut cuts = Cuts::drawn("real Envoy");
+    let mut door = HostDoor::new("real Envoy", Failover::Envoy, &ENVOYS, envoy);
+    parity::run(&Corpus::read(), &mut door, &mut cuts).expect_none("real Envoy");
+}
