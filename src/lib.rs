@@ -59,6 +59,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod agent;
 pub mod catalog;
 mod chains;
 pub mod classify;

@@ -99,3 +99,18 @@ pub const CIRCUITS: usize = 1024;
 
 /// Longest rest of an upstream, in milliseconds. After it one request finds out whether it is well again.
 pub const REST_MS: u64 = 300_000;
+
+/// Name of a conversation that a client may choose, in bytes. UUIDs have 36.
+pub const SESSION_ID: usize = 256;
+
+/// Bytes of one part of a history that are hashed to tell it from others: its beginning and its end.
+pub const HASHED_TEXT: usize = 512;
+
+/// Bytes of an answer in which the command of an agent without tool calls is looked for.
+pub const FENCED_TEXT: usize = 16 * 1024;
+
+/// A person's turns kept of one history: the first and the newest.
+pub const TURNS: usize = 32;
+
+/// Loops kept of one turn. Each asks for a better model; there are not more.
+pub const LOOPS: usize = TIERS;

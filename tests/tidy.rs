@@ -10,7 +10,7 @@ use std::{
 const RANKS: [&[&str]; 9] = [
     &["limits", "edit", "effort", "traits"],
     &["wire"],
-    &["price", "classify", "meter", "reject"],
+    &["price", "classify", "agent", "meter", "reject"],
     &["catalog"],
     &["fit"],
     &["config"],

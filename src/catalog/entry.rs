@@ -118,6 +118,7 @@ pub struct ModelEntry {
     pub dialects: Option<Vec<String>>,
     pub reasoning: Option<ReasoningEntry>,
     pub cache_min_prefix_tokens: Option<u64>,
+    pub cache_life_seconds: Option<u32>,
     /// Replaces the whole lifecycle.
     pub lifecycle: Option<LifecycleEntry>,
     pub released: Option<String>,
@@ -186,6 +187,7 @@ impl Model {
             released: date("/released", entry.released.as_deref())?.or_else(|| base?.released),
             as_of: date("/as_of", entry.as_of.as_deref())?.or_else(|| base?.as_of),
             cache_min_prefix_tokens: entry.cache_min_prefix_tokens.or_else(|| base?.cache_min_prefix_tokens),
+            cache_life_seconds: entry.cache_life_seconds.or_else(|| base?.cache_life_seconds),
             speed_tps: entry.speed_tps.or_else(|| base?.speed_tps),
             suggested_tier: entry.suggested_tier.or_else(|| base?.suggested_tier.clone()),
             sources: entry.sources.or_else(|| Some(base?.sources.clone())).unwrap_or_default(),

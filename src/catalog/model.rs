@@ -36,6 +36,8 @@ pub struct Model {
     pub reasoning: Reasoning,
     /// Shortest prefix that its prompt cache keeps, in tokens.
     pub cache_min_prefix_tokens: Option<u64>,
+    /// How long its prompt cache keeps a prefix that nobody reads, in seconds; `None` if nobody told.
+    pub cache_life_seconds: Option<u32>,
     /// Where it stands between release and retirement; `None` if nobody told.
     pub lifecycle: Option<Lifecycle>,
     /// Day of release.

@@ -34,6 +34,7 @@ const KEYS: &[&str] = &[
     "dialects",
     "aliases",
     "cache_min_prefix_tokens",
+    "cache_life_seconds",
     "lifecycle",
     "released",
     "speed_tps",

@@ -1,0 +1,22 @@
+//! Who is talking, at which step of its work, and how well the work goes.
+//!
+//! Agents send their whole history with every call, so one request tells all of it: [`Hints`] reads the head (which
+//! client, which conversation, what the client itself says of the call), [`Story`] the parts of the body (user turns,
+//! and where between them the agent repeated itself or failed), [`Step`] what this one call is for. Nothing is stored:
+//! the same bytes tell the same story, and a longer history only adds to it.
+//!
+//! Sources of the headers and sentinels: the clients' own documentation and source, as noted where they stand.
+
+mod hash;
+mod hints;
+mod identity;
+mod phrase;
+mod result;
+mod step;
+mod story;
+
+pub use hints::{Client, Hints};
+pub use identity::Identity;
+pub use result::Severity;
+pub use step::Step;
+pub use story::{Story, Turn};
