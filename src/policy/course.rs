@@ -1,0 +1,180 @@
+//! Stay or switch, with no store: the tier that a conversation has come to, as a fold over its history.
+//!
+//! Every call sends the whole history, so every call can tell what the calls before it decided: the first words set the
+//! base, later ones and what went wrong raise it, and nothing lowers it while an agent works, since the work is still
+//! the same. A raise for a loop ends with the person's next words, a chat's tier follows its newest question, and both
+//! only where moving is cheaper than staying, cache included. The fold looks at no more than what stood in the history
+//! at each point: a longer history does not change what an earlier call decided.
+
+use super::warm;
+use crate::{
+    agent::{Step, Story, Turn},
+    classify::Difficulty,
+    config::{Config, Dial, Ladder},
+};
+
+/// How much a later question of an agent's conversation must be above a threshold to raise its tier, in permille: the
+/// score is no finer than that, and a move up is dear.
+const MARGIN: u16 = 100;
+
+/// Questions that are judged: the first and the newest of the others.
+const JUDGED: usize = 8;
+
+/// The tier that a conversation has come to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Course {
+    /// Index of the tier.
+    pub tier: usize,
+    /// Index of the tier without what ends with the person's next words.
+    pub standing: usize,
+    /// Why it is this tier.
+    pub cause: Cause,
+    /// The difficulty that counted last; `None` where there was nothing to judge.
+    pub difficulty: Option<Difficulty>,
+    /// The step that brought the tier: what the effort of a conversation goes by that must not change it.
+    pub entered: Step,
+}
+
+/// What brought a conversation to its tier.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// What the person asks.
+    Asked,
+    /// A plan is, or was, asked for.
+    Planning,
+    /// The person said that it still does not work.
+    Complaint,
+    /// The agent went in circles.
+    Loop,
+    /// A lower tier would do, but moving is dearer than staying.
+    Warm {
+        /// Index of the lower tier.
+        wanted: usize,
+    },
+}
+
+/// Plots the course of a conversation. `judge` tells how hard a turn is, by what was said up to it.
+pub fn plot(
+    config: &Config,
+    ladder: &Ladder,
+    dial: &Dial,
+    story: &Story,
+    mut judge: impl FnMut(&Turn) -> Option<Difficulty>,
+) -> Course {
+    let last = ladder.tiers.len().saturating_sub(1);
+    let skipped = story.turns.len().saturating_sub(JUDGED);
+    let mut course = Course {
+        tier: dial.default_tier.min(last),
+        standing: dial.default_tier.min(last),
+        cause: Cause::Asked,
+        difficulty: None,
+        entered: Step::Prompt,
+    };
+    for (index, turn) in story.turns.iter().enumerate() {
+        let judged = index == 0 || (index > skipped && !turn.assent && !(story.agentic && course.standing == last));
+        let difficulty = if judged { judge(turn) } else { None };
+        if index == 0 {
+            course.difficulty = difficulty;
+            course.move_to(dial.tier(difficulty).min(last), Cause::Asked, Step::Prompt);
+        } else if !turn.assent {
+            course.hear(config, ladder, dial, story.agentic, turn, difficulty);
+        }
+        if turn.plan {
+            course.raise(last, Cause::Planning, Step::Planning);
+        }
+        if turn.complaint {
+            course.raise(course.tier.saturating_add(1).min(last), Cause::Complaint, Step::FailingLoop);
+        }
+        for _ in &turn.loops {
+            course.climb(last);
+        }
+    }
+    course
+}
+
+impl Course {
+    fn move_to(&mut self, tier: usize, cause: Cause, entered: Step) {
+        self.tier = tier;
+        self.standing = tier;
+        self.cause = cause;
+        self.entered = entered;
+    }
+
+    /// For good, as far as an agent's conversation goes.
+    fn raise(&mut self, tier: usize, cause: Cause, entered: Step) {
+        if tier > self.standing {
+            self.standing = tier;
+        }
+        if tier > self.tier {
+            self.tier = tier;
+            self.cause = cause;
+            self.entered = entered;
+        }
+    }
+
+    /// Until the person speaks again.
+    fn climb(&mut self, last: usize) {
+        if self.tier < last {
+            self.tier = self.tier.saturating_add(1);
+            self.cause = Cause::Loop;
+            self.entered = Step::FailingLoop;
+        }
+    }
+
+    /// The person speaks again.
+    fn hear(
+        &mut self,
+        config: &Config,
+        ladder: &Ladder,
+        dial: &Dial,
+        agentic: bool,
+        turn: &Turn,
+        difficulty: Option<Difficulty>,
+    ) {
+        let last = ladder.tiers.len().saturating_sub(1);
+        let wanted = match difficulty {
+            None => self.standing,
+            Some(difficulty) if agentic => {
+                let sure = difficulty.permille().saturating_sub(MARGIN);
+                dial.tier(Difficulty::new(sure).ok()).min(last).max(self.standing)
+            }
+            Some(difficulty) => dial.tier(Some(difficulty)).min(last),
+        };
+        if wanted >= self.tier || self.may_fall(config, ladder, turn, wanted) {
+            if wanted != self.tier || !agentic {
+                self.difficulty = difficulty.or(self.difficulty);
+                self.move_to(wanted, Cause::Asked, Step::Prompt);
+            }
+            self.standing = wanted;
+        } else {
+            self.standing = wanted;
+            self.cause = Cause::Warm { wanted };
+        }
+    }
+
+    /// Whether the price speaks for the lower tier.
+    fn may_fall(&self, config: &Config, ladder: &Ladder, turn: &Turn, wanted: usize) -> bool {
+        let model = |tier: usize| {
+            let choice = ladder.tiers.get(tier)?.choices.first()?;
+            config.target_of(choice).map(|target| &target.model)
+        };
+        let (Some(from), Some(to)) = (model(self.tier), model(wanted)) else { return false };
+        let prefix = turn.bytes / warm::BYTES_PER_TOKEN;
+        // Nothing is warm that was never kept.
+        prefix < from.cache_min_prefix_tokens.unwrap_or(0)
+            || warm::pays(from, to, prefix, u64::from(turn.answers))
+    }
+}
+
+/// The tier of a call that stands beside the conversation: the cheapest, the cache of the conversation in the price.
+pub fn aside(config: &Config, ladder: &Ladder, step: Step, course: &Course, story: &Story) -> usize {
+    if step != Step::Compaction {
+        return 0;
+    }
+    let prefix = story.bytes / warm::BYTES_PER_TOKEN;
+    let cost = |tier: usize| {
+        let choice = ladder.tiers.get(tier)?.choices.first()?;
+        warm::summary(&config.target_of(choice)?.model, prefix, tier == course.tier)
+    };
+    (0..=course.tier).filter_map(|tier| Some((cost(tier)?, tier))).min().map_or(0, |(_, tier)| tier)
+}
