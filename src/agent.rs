@@ -19,4 +19,5 @@ pub use hints::{Client, Hints};
 pub use identity::Identity;
 pub use result::Severity;
 pub use step::Step;
+pub(crate) use story::is_aside;
 pub use story::{Story, Turn};

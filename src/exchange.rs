@@ -20,6 +20,7 @@ use alloc::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    agent::{Client, Hints, Identity, Step, Story, is_aside},
     catalog::Auth,
     classify::{Classifier, Difficulty, Text},
     config::{Alias, Config, Ladder, OnUnreadable, Provider},
@@ -28,11 +29,13 @@ use crate::{
     limits,
     meter::{BodyKind, Meter, Metered, Opening},
     models,
-    policy::{self, Ask, Decision, Forced, NoCandidate, Obstacle, Reason},
+    policy::{
+        self, Ask, Course, Decision, Forced, NoCandidate, Obstacle, Reason, Remembered, course, memory,
+    },
     price::PicoUsd,
     wire::{
-        Dialect,
-        request::{PartKind, PromptTokens, RequestView, Unreadable},
+        Dialect, Role,
+        request::{Part, PartKind, PromptTokens, RequestView, Unreadable},
     },
 };
 
@@ -71,8 +74,17 @@ pub enum Opened {
 #[derive(Debug)]
 pub struct Pending {
     head: Head,
+    hints: Hints,
     dialect: Dialect,
     endpoint: EndpointKind,
+}
+
+/// A request whose body was read: it is known whose conversation it continues, and nothing is decided yet.
+#[derive(Debug)]
+pub struct Heard<'b> {
+    pending: Pending,
+    body: &'b [u8],
+    read: Result<(RequestView, Story), Unreadable>,
 }
 
 /// What became of a request.
@@ -94,6 +106,15 @@ pub struct Forward {
     billed: bool,
     baseline: Option<usize>,
     response_headers: bool,
+    memo: Option<Memo>,
+}
+
+/// What is to be remembered of a decision.
+#[derive(Clone, Copy, Debug)]
+struct Memo {
+    identity: Identity,
+    tier: usize,
+    told: usize,
 }
 
 /// One target's turn. Complete in itself: it sets or removes every header that any other attempt may have set.
@@ -137,6 +158,10 @@ pub struct Summary {
     pub reason: Reason,
     /// How hard the request is.
     pub difficulty: Option<Difficulty>,
+    /// What the call is for; `None` where it was not read.
+    pub step: Option<Step>,
+    /// The client, as far as it is recognised.
+    pub client: Client,
     /// Whether the answer is to be streamed.
     pub stream: bool,
 }
@@ -155,6 +180,7 @@ pub struct ResponseHead<'a> {
 /// A response that streams past.
 #[derive(Debug)]
 pub struct Metering {
+    memo: Option<Memo>,
     meter: Option<Meter>,
     status: u16,
     target: String,
@@ -175,6 +201,8 @@ pub struct Receipt {
     pub cost: Option<PicoUsd>,
     /// Cost of the same tokens at the prices of the ladder's baseline.
     pub baseline: Option<PicoUsd>,
+    /// What a door with a store may keep of the conversation, for [`Heard::route`].
+    pub remembered: Option<(Identity, Remembered)>,
 }
 
 /// A request as the policy sees it, and the targets as the request sees them.
@@ -186,6 +214,8 @@ pub struct Examined {
     pub messages: u32,
     /// Estimated prompt tokens.
     pub prompt_tokens: PromptTokens,
+    /// The client.
+    pub client: Client,
     /// What it asks of the policy.
     pub ask: Ask,
     /// Tier, target, and what stands in its way, in the order of the ladder; empty where the model is no alias.
@@ -257,7 +287,7 @@ impl Router {
                 Routed::Reject(rejection) => Opened::Reject(rejection),
             };
         }
-        Opened::NeedBody(Pending { head: kept, dialect, endpoint })
+        Opened::NeedBody(Pending { head: kept, hints: Hints::read(head.headers), dialect, endpoint })
     }
 
     /// Who is asking.
@@ -369,12 +399,15 @@ impl Router {
                 tier: None,
                 reason,
                 difficulty: None,
+                step: None,
+                client: Client::Other,
                 stream: false,
             },
             dialect,
             billed: dialect.is_some(),
             baseline: None,
             response_headers: self.config.response_headers,
+            memo: None,
         }
     }
 
@@ -395,8 +428,9 @@ impl Router {
             let provider = config.provider_of(target)?;
             let fit = target.fit(view.dialect)?;
             let counting = endpoint == EndpointKind::CountTokens;
+            let effort = policy::effort(ladder, choice, target, ask);
             // Counting is told the model, and is otherwise left as it is.
-            let tier_effort = choice.effort.filter(|_| !counting);
+            let tier_effort = effort.filter(|_| !counting);
             let stream_usage = config.stream_usage && !counting;
             let mut wanted =
                 policy::wanted(ladder, tier_effort, ask, stream_usage, decision.drop_foreign_thinking);
@@ -421,26 +455,69 @@ impl Router {
         choices.filter_map(attempt).take(limits::ATTEMPTS).collect()
     }
 
-    fn ask(&self, ladder: Option<&Ladder>, body: &[u8], view: &RequestView, forced: Forced) -> Ask {
+    fn ask(
+        &self,
+        alias: Option<(&Alias, &Ladder)>,
+        body: &[u8],
+        (view, story): (&RequestView, &Story),
+        hints: &Hints,
+        forced: Forced,
+    ) -> Ask {
         // The estimate is the dearest part of a decision, and most requests are far too small to need it.
         let bound = view.prompt_bound();
-        let fits = |ladder| policy::fits_everywhere(&self.config, ladder, bound, view.max_output);
-        let prompt_tokens = if ladder.is_some_and(fits) { bound } else { view.estimate(body).at_most };
+        let fits = |(_, ladder): (&Alias, &Ladder)| {
+            policy::fits_everywhere(&self.config, ladder, bound, view.max_output)
+        };
+        let prompt_tokens = if alias.is_some_and(fits) { bound } else { view.estimate(body).at_most };
+        let step = Step::of(hints, body, view, story);
+        let course = alias.map(|(alias, ladder)| self.course(alias, ladder, body, (view, story), step));
+        let difficulty = match course {
+            Some(course) => course.difficulty,
+            None => self.judge(body, &view.parts),
+        };
         Ask {
             dialect: view.dialect,
             traits: view.traits,
             prompt_tokens,
             max_output: view.max_output,
             asked: view.asked,
-            difficulty: self.judge(body, view),
+            difficulty,
+            step,
+            course,
             forced,
         }
     }
 
-    /// Difficulty of a request that was read; `None` where it holds no text to judge.
-    fn judge(&self, body: &[u8], view: &RequestView) -> Option<Difficulty> {
-        let pieces = view.parts.iter().filter(|part| {
-            matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. }) && !part.span.is_empty()
+    /// The tier that the request's conversation has come to, or that a call beside it deserves.
+    fn course(
+        &self,
+        alias: &Alias,
+        ladder: &Ladder,
+        body: &[u8],
+        (view, story): (&RequestView, &Story),
+        step: Step,
+    ) -> Course {
+        let config = &self.config;
+        let judge = |said: usize| self.judge(body, view.parts.get(..said).unwrap_or(&view.parts));
+        let conversation = || course::plot(config, ladder, alias.dial(), story, |turn| judge(turn.parts.end));
+        let course = match step {
+            Step::Auxiliary => course::beside(config, ladder, step, Course::lowest(), story),
+            Step::Compaction => course::beside(config, ladder, step, conversation(), story),
+            // It reads and reports, and may lose its way doing so.
+            Step::Explore if !story.troubled() => {
+                course::beside(config, ladder, step, Course::lowest(), story)
+            }
+            _ => conversation(),
+        };
+        course.bounded(ladder, step)
+    }
+
+    /// Difficulty of what was said; `None` where there is no text to judge.
+    fn judge(&self, body: &[u8], parts: &[Part]) -> Option<Difficulty> {
+        let pieces = parts.iter().filter(|part| {
+            matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. })
+                && !part.span.is_empty()
+                && !(part.role == Role::User && is_aside(part.span.of(body)))
         });
         let texts = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) });
         texts.clone().next()?;
@@ -454,51 +531,19 @@ impl Pending {
         self.dialect
     }
 
-    /// Decides. Infallible: what cannot be understood is forwarded as it is, with the reason visible, unless the
-    /// operator chose to reject it.
+    /// Decides, without anything remembered. Infallible: what cannot be understood is forwarded as it is, with the
+    /// reason visible, unless the operator chose to reject it.
     pub fn route(self, router: &Router, body: &[u8]) -> Routed {
-        let view = match RequestView::read(self.dialect, body) {
-            Ok(view) => view,
-            Err(cause) => return router.unreadable(self.head, self.dialect, cause),
-        };
-        let config = &router.config;
-        let Some(alias) = config.alias(&view.model) else {
-            return self.not_routed(router, &view);
-        };
-        let Some(ladder) = config.ladder_of(alias) else {
-            return self.not_routed(router, &view);
-        };
-        let forced = match self.forced(config, ladder) {
-            Ok(forced) => forced,
-            Err(rejection) => return Routed::Reject(rejection),
-        };
-        let ask = router.ask(Some(ladder), body, &view, forced);
-        let decision = match policy::decide(config, alias, &ask) {
-            Ok(decision) => decision,
-            Err(none) => return Routed::Reject(no_candidate(self.dialect, alias, &none)),
-        };
-        let attempts = router.attempts(&self.head, ladder, &decision, &ask, (body, &view, self.endpoint));
-        if attempts.is_empty() {
-            let none = NoCandidate { obstacles: Vec::new() };
-            return Routed::Reject(no_candidate(self.dialect, alias, &none));
-        }
-        Routed::Forward(Forward {
-            edits: self.head.edits,
-            attempts,
-            dialect: Some(self.dialect),
-            billed: self.endpoint == EndpointKind::Create,
-            baseline: Some(ladder.baseline),
-            response_headers: config.response_headers,
-            summary: Summary {
-                dialect: Some(self.dialect),
-                caller: self.head.caller,
-                alias: Some(alias.name.clone()),
-                tier: ladder.tiers.get(decision.tier).map(|tier| tier.name.clone()),
-                reason: decision.reason,
-                difficulty: ask.difficulty,
-                stream: view.stream,
-            },
-        })
+        self.read(body).route(router, None, None)
+    }
+
+    /// Reads the body. For doors that remember conversations: [`Heard::identity`] says which one to look up.
+    pub fn read(self, body: &[u8]) -> Heard<'_> {
+        let read = RequestView::read(self.dialect, body).map(|view| {
+            let story = Story::read(body, &view);
+            (view, story)
+        });
+        Heard { pending: self, body, read }
     }
 
     /// What the policy sees of a request, and what stands in each target's way. For people; routing does not need it.
@@ -507,11 +552,12 @@ impl Pending {
     /// Why the body cannot be read.
     pub fn examine(&self, router: &Router, body: &[u8]) -> Result<Examined, Unreadable> {
         let view = RequestView::read(self.dialect, body)?;
+        let story = Story::read(body, &view);
         let config = &router.config;
         let alias = config.alias(&view.model);
         let ladder = alias.and_then(|alias| config.ladder_of(alias));
         let forced = ladder.and_then(|ladder| self.forced(config, ladder).ok()).unwrap_or_default();
-        let ask = router.ask(ladder, body, &view, forced);
+        let ask = router.ask(alias.zip(ladder), body, (&view, &story), &self.hints, forced);
         let mut obstacles = Vec::new();
         for tier in ladder.into_iter().flat_map(|ladder| &ladder.tiers) {
             for target in tier.choices.iter().filter_map(|choice| config.target_of(choice)) {
@@ -520,7 +566,8 @@ impl Pending {
             }
         }
         let prompt_tokens = view.estimate(body);
-        Ok(Examined { model: view.model, messages: view.messages, prompt_tokens, ask, obstacles })
+        let client = self.hints.client;
+        Ok(Examined { model: view.model, messages: view.messages, prompt_tokens, client, ask, obstacles })
     }
 
     /// The answer to a body above the bound that the door keeps.
@@ -586,6 +633,81 @@ impl Pending {
     }
 }
 
+impl Heard<'_> {
+    /// The conversation that the request continues; `None` where it could not be read, or continues none.
+    pub fn identity(&self) -> Option<Identity> {
+        let (view, story) = self.read.as_ref().ok()?;
+        Some(Identity::of(&self.pending.hints, self.body, view, story))
+    }
+
+    /// Decides. `memory` is what was [remembered](Receipt::remembered) of the conversation, if anything is left of it,
+    /// and `now` the time in seconds since 1970: without either the history alone decides. See [`Pending::route`].
+    pub fn route(self, router: &Router, memory: Option<&Remembered>, now: Option<u64>) -> Routed {
+        let identity = self.identity();
+        let Self { pending, body, read } = self;
+        let (view, story) = match read {
+            Ok(read) => read,
+            Err(cause) => return router.unreadable(pending.head, pending.dialect, cause),
+        };
+        let config = &router.config;
+        let Some(alias) = config.alias(&view.model) else {
+            return pending.not_routed(router, &view);
+        };
+        let Some(ladder) = config.ladder_of(alias) else {
+            return pending.not_routed(router, &view);
+        };
+        let forced = match pending.forced(config, ladder) {
+            Ok(forced) => forced,
+            Err(rejection) => return Routed::Reject(rejection),
+        };
+        let mut ask = router.ask(Some((alias, ladder)), body, (&view, &story), &pending.hints, forced);
+        let told = ask.course.map_or(0, |course| course.tier);
+        let memory = memory.zip(now.and_then(|now| u32::try_from(now).ok()));
+        // What is remembered of a prefix that is gone says nothing any more.
+        let memory = memory.filter(|_| !pending.hints.compacted() && !ask.step.is_aside());
+        if let Some((memory, now)) = memory {
+            ask.course = ask.course.map(|course| course.with(memory, now, ladder.tiers.len()));
+        }
+        let mut decision = match policy::decide(config, alias, &ask) {
+            Ok(decision) => decision,
+            Err(none) => return Routed::Reject(no_candidate(pending.dialect, alias, &none)),
+        };
+        if let Some((memory, _)) = memory.filter(|(memory, now)| memory.is_warm(*now)) {
+            policy::warm_first(config, ladder, &mut decision, memory);
+        }
+        let attempts =
+            router.attempts(&pending.head, ladder, &decision, &ask, (body, &view, pending.endpoint));
+        if attempts.is_empty() {
+            let none = NoCandidate { obstacles: Vec::new() };
+            return Routed::Reject(no_candidate(pending.dialect, alias, &none));
+        }
+        Routed::Forward(Forward {
+            edits: pending.head.edits,
+            attempts,
+            dialect: Some(pending.dialect),
+            billed: pending.endpoint == EndpointKind::Create,
+            baseline: Some(ladder.baseline),
+            response_headers: config.response_headers,
+            memo: identity.filter(|_| !ask.step.is_aside()).map(|identity| Memo {
+                identity,
+                tier: ask.course.map_or(0, |course| course.tier),
+                told,
+            }),
+            summary: Summary {
+                dialect: Some(pending.dialect),
+                caller: pending.head.caller,
+                alias: Some(alias.name.clone()),
+                tier: ladder.tiers.get(decision.tier).map(|tier| tier.name.clone()),
+                reason: decision.reason,
+                difficulty: ask.difficulty,
+                step: Some(ask.step),
+                client: pending.hints.client,
+                stream: view.stream,
+            },
+        })
+    }
+}
+
 impl Forward {
     /// Header edits for the request as a whole, before any attempt.
     pub fn edits(&self) -> &[HeaderEdit] {
@@ -645,6 +767,7 @@ impl Forward {
         let attempt = upstream.and_then(|upstream| self.attempt_at(upstream));
         let kind = BodyKind::of(head.content_type, head.content_encoding);
         Metering {
+            memo: self.memo,
             meter: self.dialect.filter(|_| self.billed).map(|dialect| Meter::new(dialect, kind)),
             status: head.status,
             target: attempt.map_or_else(String::new, |attempt| attempt.target.clone()),
@@ -676,7 +799,22 @@ impl Metering {
             let rates = config.targets.get(index?)?.model.rates.as_ref()?;
             rates.cost(&metered.usage, unix_seconds)
         };
+        let remembered = self.memo.zip(unix_seconds).and_then(|(memo, now)| {
+            let model = &config.targets.get(self.index?)?.model;
+            let tokens = metered.usage.prompt_tokens()?.saturating_add(metered.usage.output.unwrap_or(0));
+            let narrow = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
+            let remembered = Remembered {
+                tier: narrow(memo.tier),
+                told: narrow(memo.told),
+                target: memory::target_hash(&self.target),
+                prefix_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+                seen: u32::try_from(now).ok()?,
+                life: policy::life_seconds(model),
+            };
+            Some((memo.identity, remembered))
+        });
         Receipt {
+            remembered,
             cost: cost(self.index),
             baseline: cost(self.index.and(self.baseline)),
             target: self.target,

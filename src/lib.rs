@@ -81,16 +81,17 @@ mod reject;
 pub mod traits;
 pub mod wire;
 
+pub use agent::{Client, Identity, Step};
 pub use catalog::Auth;
 pub use chains::chains;
 pub use config::{Alias, Caller, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};
 pub use edit::{Answer, BodySplice, HeaderEdit, Rejection};
 pub use effort::Effort;
 pub use exchange::{
-    Attempt, Examined, Forward, HEADER_PREFIX, Metering, Opened, Pending, Receipt, RequestHead, ResponseHead,
-    Routed, Router, Summary, chain_name,
+    Attempt, Examined, Forward, HEADER_PREFIX, Heard, Metering, Opened, Pending, Receipt, RequestHead,
+    ResponseHead, Routed, Router, Summary, chain_name,
 };
 pub use meter::{Opening, Peek};
-pub use policy::{Obstacle, Reason};
+pub use policy::{Obstacle, Reason, Remembered};
 pub use price::PicoUsd;
 pub use wire::Dialect;

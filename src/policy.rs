@@ -3,13 +3,22 @@
 //! Nothing here sees a byte of the request. A decision is a pure function of the configuration and an [`Ask`], and
 //! carries the [`Reason`] that won.
 
+pub mod course;
+pub mod memory;
+mod warm;
+
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+pub use course::{Cause, Course};
+pub use memory::Remembered;
+pub use warm::life_seconds;
+
 use crate::{
-    catalog::Window,
+    agent::Step,
+    catalog::{Family, Window},
     classify::Difficulty,
-    config::{Alias, ClientEffort, Config, Dial, ForeignThinking, Ladder, Target, Tier},
+    config::{Alias, Choice, ClientEffort, Config, Dial, ForeignThinking, Ladder, Target, Tier},
     effort::Effort,
     fit::Wanted,
     limits,
@@ -36,6 +45,10 @@ pub struct Ask {
     pub asked: Asked,
     /// How hard it is; `None` where there is nothing to judge.
     pub difficulty: Option<Difficulty>,
+    /// What the call is for.
+    pub step: Step,
+    /// The tier that its conversation has come to; `None`: difficulty alone decides.
+    pub course: Option<Course>,
     /// What an allowed header demands.
     pub forced: Forced,
 }
@@ -78,6 +91,20 @@ pub enum Reason {
     Override {
         /// The header.
         header: &'static str,
+    },
+    /// What the call is for led to this tier.
+    Step {
+        /// What it is for.
+        step: Step,
+    },
+    /// The person said that it still does not work.
+    Complaint,
+    /// The agent repeated itself or failed in a row.
+    Loop,
+    /// A lower tier would do, but the conversation is warm here and moving it is dearer.
+    Warm {
+        /// Name of the lower tier.
+        wanted: String,
     },
     /// No target of the wanted tier can serve the request.
     Requirement {
@@ -138,6 +165,10 @@ impl Reason {
             Self::Difficulty { .. } => "difficulty",
             Self::Unjudged => "unjudged",
             Self::Override { .. } => "override",
+            Self::Step { .. } => "step",
+            Self::Complaint => "complaint",
+            Self::Loop => "loop",
+            Self::Warm { .. } => "warm",
             Self::Requirement { .. } => "requirement",
             Self::History { .. } => "history",
             Self::Unreadable(_) => "unreadable",
@@ -153,6 +184,10 @@ impl fmt::Display for Reason {
             Self::Difficulty { difficulty } => write!(f, "difficulty {}", difficulty.permille()),
             Self::Unjudged => f.write_str("nothing to judge, default tier"),
             Self::Override { header } => write!(f, "override by {header}"),
+            Self::Step { step } => write!(f, "step {step}"),
+            Self::Complaint => f.write_str("the person said it still does not work"),
+            Self::Loop => f.write_str("the agent goes in circles"),
+            Self::Warm { wanted } => write!(f, "stays, {wanted} would do but moving costs more"),
             Self::Requirement { wanted, obstacle } => write!(f, "{wanted} cannot: {obstacle}"),
             Self::History { wanted, traits } => {
                 write!(f, "history stays, {wanted} cannot take: ")?;
@@ -227,7 +262,8 @@ fn climb(
         return forced_choice(config, ladder, ask, drop_thinking, tier, choice);
     }
     let last = ladder.tiers.len().saturating_sub(1);
-    let wanted = ask.forced.tier.unwrap_or_else(|| dial.tier(ask.difficulty)).min(last);
+    let come_to = || ask.course.map_or_else(|| dial.tier(ask.difficulty), |course| course.tier);
+    let wanted = ask.forced.tier.unwrap_or_else(come_to).min(last);
     let upward = wanted..=last;
     let downward = (0..wanted).rev();
     for tier in upward.chain(downward) {
@@ -237,7 +273,7 @@ fn climb(
             continue;
         }
         let reason = if tier == wanted {
-            stay_reason(ask)
+            stay_reason(ladder, ask)
         } else {
             let name = ladder.tiers.get(wanted).map_or_else(String::new, |tier| tier.name.clone());
             move_reason(config, ladder.tiers.get(wanted), name, ask, drop_thinking)
@@ -245,6 +281,16 @@ fn climb(
         return Ok(Decision { tier, choices, drop_foreign_thinking: drop_thinking, reason });
     }
     Err(none(config, ladder, ask, drop_thinking))
+}
+
+/// Puts the target that answered last before the others of its tier: its cache is warm.
+pub fn warm_first(config: &Config, ladder: &Ladder, decision: &mut Decision, memory: &Remembered) {
+    let Some(tier) = ladder.tiers.get(decision.tier) else { return };
+    let answered = |index: &usize| {
+        let target = tier.choices.get(*index).and_then(|choice| config.target_of(choice));
+        target.is_some_and(|target| memory::target_hash(&target.name) == memory.target)
+    };
+    decision.choices.sort_by_key(|index| !answered(index));
 }
 
 fn forced_choice(
@@ -275,9 +321,20 @@ fn forced_choice(
     Err(found)
 }
 
-fn stay_reason(ask: &Ask) -> Reason {
+fn stay_reason(ladder: &Ladder, ask: &Ask) -> Reason {
     if ask.forced.tier.is_some() {
         return Reason::Override { header: "x-pointsman-tier" };
+    }
+    match ask.course.map(|course| course.cause) {
+        Some(Cause::Planning) => return Reason::Step { step: Step::Planning },
+        Some(Cause::Beside) => return Reason::Step { step: ask.step },
+        Some(Cause::Complaint) => return Reason::Complaint,
+        Some(Cause::Loop) => return Reason::Loop,
+        Some(Cause::Warm { wanted }) => {
+            let wanted = ladder.tiers.get(wanted).map_or_else(String::new, |tier| tier.name.clone());
+            return Reason::Warm { wanted };
+        }
+        Some(Cause::Asked) | None => {}
     }
     match ask.difficulty {
         Some(difficulty) => Reason::Difficulty { difficulty },
@@ -368,6 +425,38 @@ pub fn needed(target: &Target, prompt_tokens: u64, max_output: Option<u64>) -> u
         Window::Shared => max_output.unwrap_or(0).min(target.model.max_output),
     };
     prompt_tokens.saturating_add(margin).saturating_add(answer)
+}
+
+/// The effort of a choice: the operator's for this step, for this difficulty, for the choice or tier; else what the step
+/// is usually worth; else a middle one where the model would otherwise think as much as it can.
+///
+/// On Claude a change of effort empties the cache of the conversation: there, what brought the conversation to its tier
+/// decides, not the single call. Sources of the defaults: published effort sweeps, by which thinking beyond a middle
+/// amount pays on plans and hard bugs only.
+pub fn effort(ladder: &Ladder, choice: &Choice, target: &Target, ask: &Ask) -> Option<Effort> {
+    let bound = target.model.family == Family::Claude && ask.step != Step::Auxiliary;
+    let (step, difficulty) = match ask.course {
+        Some(course) if bound => (course.entered, course.entered_at),
+        Some(course) => (ask.step, course.difficulty),
+        None => (ask.step, ask.difficulty),
+    };
+    let by_step = ladder.steps.get(step).effort;
+    let by_difficulty = || ladder.efforts.of(difficulty);
+    by_step
+        .or_else(by_difficulty)
+        .or(choice.effort)
+        .or_else(|| usual(step))
+        .or_else(|| (target.model.reasoning.default == Some(Effort::Max)).then_some(Effort::Medium))
+}
+
+/// The effort that a step is worth where the operator says nothing.
+const fn usual(step: Step) -> Option<Effort> {
+    match step {
+        Step::Auxiliary => Some(Effort::None),
+        Step::Compaction => Some(Effort::Low),
+        Step::Planning | Step::FailingLoop => Some(Effort::High),
+        _ => None,
+    }
 }
 
 /// What a choice's fit is to bring about.

@@ -56,6 +56,8 @@ fn ask() -> impl Strategy<Value = Ask> {
     let choice = prop_oneof![3 => Just(None), 1 => (0..2usize, 0..6usize).prop_map(Some)];
     (prop::sample::select(Dialect::ALL.to_vec()), traits, sizes, room, 0..=1000u16, choice).prop_map(
         |(dialect, traits, prompt_tokens, max_output, difficulty, choice)| Ask {
+            step: pointsman::Step::Prompt,
+            course: None,
             dialect,
             traits,
             prompt_tokens,

@@ -95,7 +95,10 @@ impl Client {
             (Self::Aider, &["aider"]),
             (Self::Cursor, &["cursor"]),
         ];
-        names.into_iter().find(|(_, names)| begins(value, names) || holds(value, names)).map(|(client, _)| client)
+        names
+            .into_iter()
+            .find(|(_, names)| begins(value, names) || holds(value, names))
+            .map(|(client, _)| client)
     }
 }
 
@@ -180,7 +183,8 @@ fn client_of_session(name: &str) -> Option<Client> {
 /// An id that may stand for a conversation: callers choose it, so it is bounded and printable.
 pub(super) fn identifier(value: &[u8]) -> Option<&[u8]> {
     let value = value.trim_ascii();
-    let fit = !value.is_empty() && value.len() <= limits::SESSION_ID && !value.iter().any(u8::is_ascii_control);
+    let fit =
+        !value.is_empty() && value.len() <= limits::SESSION_ID && !value.iter().any(u8::is_ascii_control);
     fit.then_some(value)
 }
 

@@ -65,7 +65,9 @@ const fn dialect(dialect: Dialect) -> u64 {
 fn named(body: &[u8], view: &RequestView) -> Option<u64> {
     let id = |raw: &[u8]| identifier(raw).map(|id| Hash::new().text(id).value());
     let member = |name: &str| view.member(body, name.as_bytes()).map(|member| member.value);
-    let string = |name: &str| member(name).filter(|value| value.kind == Kind::String).and_then(|value| id(value.raw(body)));
+    let string = |name: &str| {
+        member(name).filter(|value| value.kind == Kind::String).and_then(|value| id(value.raw(body)))
+    };
     let within = |name: &str, field: &'static [u8]| {
         let value = member(name).filter(|value| value.kind == Kind::Object)?;
         let mut found = None;

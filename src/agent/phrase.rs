@@ -52,6 +52,9 @@ mod tests {
         assert!(!holds(b"", &["x"]));
         assert!(begins(b"Error: no", &["error"]) && !begins(b"an error", &["error"]));
         assert_eq!(trimmed(br"\n \tx"), b"x");
-        assert_eq!((head(b"abc", 2), tail(b"abc", 2), head(b"a", 9), tail(b"a", 9)), (&b"ab"[..], &b"bc"[..], &b"a"[..], &b"a"[..]));
+        assert_eq!(
+            (head(b"abc", 2), tail(b"abc", 2), head(b"a", 9), tail(b"a", 9)),
+            (&b"ab"[..], &b"bc"[..], &b"a"[..], &b"a"[..])
+        );
     }
 }

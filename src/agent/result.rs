@@ -17,8 +17,7 @@ pub enum Severity {
 }
 
 /// A person declined the call: no failure of the model's.
-const DECLINED: [&str; 3] =
-    ["the user doesn't want", "the user does not want", "user rejected"];
+const DECLINED: [&str; 3] = ["the user doesn't want", "the user does not want", "user rejected"];
 
 const MISUSE: [&str; 14] = [
     "<tool_use_error>",
@@ -114,7 +113,8 @@ fn crashed(text: &[u8]) -> Option<Severity> {
 /// `<returncode>1</returncode>`: mini-swe-agent. `Exit code 1`: Claude Code. `exit_code: 1`, `exit code: 1`: Codex and
 /// others.
 fn exit_code(start: &[u8]) -> Option<(u8, &[u8])> {
-    const BEGINNINGS: [&str; 5] = ["<returncode>", "exit code ", "exit code: ", "exit_code: ", "exit status "];
+    const BEGINNINGS: [&str; 5] =
+        ["<returncode>", "exit code ", "exit code: ", "exit_code: ", "exit status "];
     let beginning = BEGINNINGS.into_iter().find(|beginning| begins(start, &[beginning]))?;
     let rest = start.get(beginning.len()..)?;
     let first = *rest.first()?;
@@ -130,8 +130,17 @@ fn exit_code(start: &[u8]) -> Option<(u8, &[u8])> {
 /// answer's code block and send what it printed.
 pub(super) fn is_observation(raw: &[u8]) -> bool {
     let text = trimmed(raw);
-    begins(text, &["<returncode>", "observation:", "<output>", "<warning>", "[command finished", "your command ran successfully"])
-        || tail(raw, 24).windows(6).any(|words| words == b"bash-$")
+    begins(
+        text,
+        &[
+            "<returncode>",
+            "observation:",
+            "<output>",
+            "<warning>",
+            "[command finished",
+            "your command ran successfully",
+        ],
+    ) || tail(raw, 24).windows(6).any(|words| words == b"bash-$")
 }
 
 #[cfg(test)]

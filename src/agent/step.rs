@@ -165,7 +165,9 @@ const EDGE: usize = 320;
 const SHORT_ANSWER: u64 = 512;
 
 fn sentinel(body: &[u8], view: &RequestView, story: &Story, phrases: &[&str]) -> bool {
-    let says = |text: &[u8]| holds(head(text, EDGE), phrases) || (text.len() > EDGE && holds(tail(text, EDGE), phrases));
+    let says = |text: &[u8]| {
+        holds(head(text, EDGE), phrases) || (text.len() > EDGE && holds(tail(text, EDGE), phrases))
+    };
     let system = view.parts.iter().take_while(|part| part.role == Role::System).take(4);
     let spoken = view.parts.get(story.spoken.clone()).unwrap_or_default().iter().rev().take(2);
     system.chain(spoken).any(|part| says(part.span.of(body)))

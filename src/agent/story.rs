@@ -140,9 +140,34 @@ const COMPLAINTS: [&str; 34] = [
 ];
 
 const ASSENTS: [&str; 28] = [
-    "yes", "yep", "yeah", "y", "ok", "okay", "sure", "go", "go ahead", "go on", "continue", "proceed", "do it", "please do",
-    "please proceed", "sounds good", "looks good", "lgtm", "approved", "agreed", "correct", "right", "ja", "oui", "si",
-    "s\u{ed}", "weiter", "vai",
+    "yes",
+    "yep",
+    "yeah",
+    "y",
+    "ok",
+    "okay",
+    "sure",
+    "go",
+    "go ahead",
+    "go on",
+    "continue",
+    "proceed",
+    "do it",
+    "please do",
+    "please proceed",
+    "sounds good",
+    "looks good",
+    "lgtm",
+    "approved",
+    "agreed",
+    "correct",
+    "right",
+    "ja",
+    "oui",
+    "si",
+    "s\u{ed}",
+    "weiter",
+    "vai",
 ];
 
 /// Bytes of a turn in which a complaint or assent is looked for. What is longer is a task of its own.
@@ -221,7 +246,8 @@ impl Story {
 /// Parts of the newest message; of several items of the same side, all.
 fn newest(parts: &[Part]) -> Range<usize> {
     let Some(last) = parts.last() else { return 0..0 };
-    let since = parts.iter().rev().take_while(|part| part.role == last.role || part.message == last.message).count();
+    let since =
+        parts.iter().rev().take_while(|part| part.role == last.role || part.message == last.message).count();
     parts.len().saturating_sub(since)..parts.len()
 }
 
@@ -307,7 +333,8 @@ impl Walk<'_> {
         let text = |part: &Part| part.span.of(body);
         self.in_answer = false;
         self.plan |= parts.iter().any(|part| part.kind == PartKind::Text && self.says_plan(part));
-        let own = |part: &&Part| part.kind == PartKind::Text && !part.span.is_empty() && !is_aside(text(part));
+        let own =
+            |part: &&Part| part.kind == PartKind::Text && !part.span.is_empty() && !is_aside(text(part));
         let Some(spoken) = parts.iter().find(own) else { return };
         if self.fenced.is_some() && self.call.is_none() && is_observation(text(spoken)) {
             self.call = self.fenced.take();
@@ -337,7 +364,8 @@ impl Walk<'_> {
         if first {
             self.open = self.open.sample(text);
         }
-        let complaint = short && !first && holds(text, &COMPLAINTS) || holds(tail(text, 48), &["ultrathink", "think harder"]);
+        let complaint = short && !first && holds(text, &COMPLAINTS)
+            || holds(tail(text, 48), &["ultrathink", "think harder"]);
         let assent = short && is_assent(text);
         let plan = core::mem::take(&mut self.plan);
         self.story.spoken = parts.clone();
@@ -416,12 +444,14 @@ pub(crate) fn is_aside(raw: &[u8]) -> bool {
 /// `Yes.`, `ok, do it`: nothing but agreement.
 fn is_assent(raw: &[u8]) -> bool {
     let text = trimmed(raw);
-    let words = text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());
+    let words =
+        text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());
     let few = words.count() <= 8;
     let rest = |assent: &&str| text.get(assent.len()..).and_then(|rest| rest.first()).copied();
-    let found = ASSENTS.iter().filter(|assent| begins(text, &[assent])).any(|assent| {
-        rest(&assent).is_none_or(|next| matches!(next, b' ' | b',' | b'.' | b'!' | b'\\'))
-    });
+    let found = ASSENTS
+        .iter()
+        .filter(|assent| begins(text, &[assent]))
+        .any(|assent| rest(&assent).is_none_or(|next| matches!(next, b' ' | b',' | b'.' | b'!' | b'\\')));
     few && found && !text.contains(&b'?')
 }
 

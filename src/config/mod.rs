@@ -5,9 +5,12 @@
 //! deserves a look (a model past its shutdown date, a target without a price) is a [`Warning`].
 
 mod decode;
+mod steps;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
+
+pub use steps::{Bounds, Efforts, Steps};
 
 use crate::{
     catalog::{Endpoint, Model, Origin},
@@ -83,6 +86,10 @@ pub struct Ladder {
     pub(crate) client_effort: ClientEffort,
     /// What happens to thinking that the target cannot take.
     pub(crate) foreign_thinking: ForeignThinking,
+    /// What the operator says of single steps.
+    pub steps: Steps,
+    /// Effort by difficulty.
+    pub efforts: Efforts,
 }
 
 /// A rung of a ladder.

@@ -33,6 +33,8 @@ pub struct Course {
     pub difficulty: Option<Difficulty>,
     /// The step that brought the tier: what the effort of a conversation goes by that must not change it.
     pub entered: Step,
+    /// The difficulty at that moment.
+    pub entered_at: Option<Difficulty>,
 }
 
 /// What brought a conversation to its tier.
@@ -40,6 +42,8 @@ pub struct Course {
 pub enum Cause {
     /// What the person asks.
     Asked,
+    /// The call stands beside the conversation.
+    Beside,
     /// A plan is, or was, asked for.
     Planning,
     /// The person said that it still does not work.
@@ -62,6 +66,7 @@ pub fn plot(
     mut judge: impl FnMut(&Turn) -> Option<Difficulty>,
 ) -> Course {
     let last = ladder.tiers.len().saturating_sub(1);
+    let planning = ladder.steps.get(Step::Planning).floor.unwrap_or(last);
     let skipped = story.turns.len().saturating_sub(JUDGED);
     let mut course = Course {
         tier: dial.default_tier.min(last),
@@ -69,18 +74,26 @@ pub fn plot(
         cause: Cause::Asked,
         difficulty: None,
         entered: Step::Prompt,
+        entered_at: None,
     };
+    if story.turns.is_empty() {
+        course.difficulty = judge(&Turn::default());
+        course.entered_at = course.difficulty;
+        course.move_to(dial.tier(course.difficulty).min(last), Cause::Asked, Step::Prompt);
+    }
     for (index, turn) in story.turns.iter().enumerate() {
-        let judged = index == 0 || (index > skipped && !turn.assent && !(story.agentic && course.standing == last));
+        let judged =
+            index == 0 || (index > skipped && !turn.assent && !(story.agentic && course.standing == last));
         let difficulty = if judged { judge(turn) } else { None };
         if index == 0 {
             course.difficulty = difficulty;
+            course.entered_at = difficulty;
             course.move_to(dial.tier(difficulty).min(last), Cause::Asked, Step::Prompt);
         } else if !turn.assent {
             course.hear(config, ladder, dial, story.agentic, turn, difficulty);
         }
         if turn.plan {
-            course.raise(last, Cause::Planning, Step::Planning);
+            course.raise(planning, Cause::Planning, Step::Planning);
         }
         if turn.complaint {
             course.raise(course.tier.saturating_add(1).min(last), Cause::Complaint, Step::FailingLoop);
@@ -93,11 +106,37 @@ pub fn plot(
 }
 
 impl Course {
+    /// The lowest tier, for what has no conversation behind it.
+    pub const fn lowest() -> Self {
+        Self {
+            tier: 0,
+            standing: 0,
+            cause: Cause::Asked,
+            difficulty: None,
+            entered: Step::Prompt,
+            entered_at: None,
+        }
+    }
+
+    /// Within the bounds that the operator sets for a step.
+    pub fn bounded(mut self, ladder: &Ladder, step: Step) -> Self {
+        let bounds = ladder.steps.get(step);
+        let tier = self.tier.min(bounds.ceiling.unwrap_or(usize::MAX)).max(bounds.floor.unwrap_or(0));
+        if tier != self.tier {
+            self.tier = tier;
+            self.cause = Cause::Beside;
+        }
+        self
+    }
+
     fn move_to(&mut self, tier: usize, cause: Cause, entered: Step) {
+        if tier != self.tier {
+            self.entered = entered;
+            self.entered_at = self.difficulty;
+        }
         self.tier = tier;
         self.standing = tier;
         self.cause = cause;
-        self.entered = entered;
     }
 
     /// For good, as far as an agent's conversation goes.
@@ -109,6 +148,7 @@ impl Course {
             self.tier = tier;
             self.cause = cause;
             self.entered = entered;
+            self.entered_at = self.difficulty;
         }
     }
 
@@ -166,15 +206,19 @@ impl Course {
     }
 }
 
-/// The tier of a call that stands beside the conversation: the cheapest, the cache of the conversation in the price.
-pub fn aside(config: &Config, ladder: &Ladder, step: Step, course: &Course, story: &Story) -> usize {
-    if step != Step::Compaction {
-        return 0;
-    }
+/// The course of a call that stands beside the conversation: the cheapest tier, the conversation's cache in the price.
+pub fn beside(config: &Config, ladder: &Ladder, step: Step, course: Course, story: &Story) -> Course {
     let prefix = story.bytes / warm::BYTES_PER_TOKEN;
     let cost = |tier: usize| {
         let choice = ladder.tiers.get(tier)?.choices.first()?;
         warm::summary(&config.target_of(choice)?.model, prefix, tier == course.tier)
     };
-    (0..=course.tier).filter_map(|tier| Some((cost(tier)?, tier))).min().map_or(0, |(_, tier)| tier)
+    // Only a summary has the conversation's history, and so its cache.
+    let tier = match step {
+        Step::Compaction => (0..=course.tier).filter_map(|tier| Some((cost(tier)?, tier))).min(),
+        _ => None,
+    };
+    let tier = tier.map_or(0, |(_, tier)| tier);
+    let entered = if tier == course.tier && step == Step::Compaction { course.entered } else { step };
+    Course { tier, standing: tier, cause: Cause::Beside, entered, ..course }
 }

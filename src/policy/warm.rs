@@ -26,10 +26,10 @@ const ANSWER: u64 = 700;
 const SUMMARY: u64 = 2000;
 
 /// Seconds that a prompt cache is taken to live where nobody told: the shortest that any provider promises.
-pub const LIFE_SECONDS: u32 = 300;
+pub(super) const LIFE_SECONDS: u32 = 300;
 
 /// Bytes that are taken for a token where no estimate was made and no usage is known.
-pub const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
 /// What a model's tokens cost with a prefix of this size.
 #[derive(Clone, Copy)]
@@ -44,7 +44,8 @@ fn terms(model: &Model, prefix: u64) -> Option<Terms> {
     let rates: FlatRates = model.rates.as_ref()?.at(prefix, None);
     // A prefix that is too short for the cache is bought anew every time.
     let cached = prefix >= model.cache_min_prefix_tokens.unwrap_or(0);
-    let (read, write) = if cached { (rates.cache_read, rates.cache_write_short) } else { (rates.input, rates.input) };
+    let (read, write) =
+        if cached { (rates.cache_read, rates.cache_write_short) } else { (rates.input, rates.input) };
     Some(Terms { read, write, cold: write, answer: rates.output })
 }
 
@@ -67,7 +68,7 @@ impl Terms {
 ///
 /// How many turns it will go on is not known; as many as it had is a fair first guess for something with a heavy tail.
 /// Where a price is not known, it stays.
-pub fn pays(from: &Model, to: &Model, prefix: u64, turns: u64) -> bool {
+pub(super) fn pays(from: &Model, to: &Model, prefix: u64, turns: u64) -> bool {
     let (Some(a), Some(b)) = (terms(from, prefix), terms(to, prefix)) else { return false };
     let turns = turns.max(1);
     let stay = a.warm(prefix).saturating_mul(turns);
@@ -76,7 +77,7 @@ pub fn pays(from: &Model, to: &Model, prefix: u64, turns: u64) -> bool {
 }
 
 /// What a summary of a history of so many tokens costs, where it is warm and where it is not.
-pub fn summary(model: &Model, prefix: u64, warm: bool) -> Option<PicoUsd> {
+pub(super) fn summary(model: &Model, prefix: u64, warm: bool) -> Option<PicoUsd> {
     let terms = terms(model, prefix)?;
     let read = if warm { terms.read } else { terms.cold };
     Some(read.saturating_mul(prefix).saturating_add(terms.answer.saturating_mul(SUMMARY)))

@@ -7,16 +7,27 @@ use alloc::{
     vec::Vec,
 };
 
-use super::super::{Alias, Choice, ClientEffort, ConfigError, Dial, ForeignThinking, Ladder, Target, Tier};
+use super::super::{
+    Alias, Bounds, Choice, ClientEffort, ConfigError, Dial, Efforts, ForeignThinking, Ladder, Steps, Target,
+    Tier,
+};
 use super::directory::Directory;
 use super::node::{Node, Object, hint, shown};
-use crate::{classify::Difficulty, effort::Effort, limits, price::PicoUsd, wire::Dialect};
+use crate::{agent::Step, classify::Difficulty, effort::Effort, limits, price::PicoUsd, wire::Dialect};
 
 /// Length of the name of a ladder or tier, which is part of header values and metrics.
 const NAME: usize = 64;
 
-const KEYS: [&str; 6] =
-    ["tiers", "thresholds", "default_tier", "baseline", "client_effort", "foreign_thinking"];
+const KEYS: [&str; 8] = [
+    "tiers",
+    "thresholds",
+    "default_tier",
+    "baseline",
+    "client_effort",
+    "foreign_thinking",
+    "steps",
+    "efforts",
+];
 
 /// The section `ladders`, sorted by name.
 pub(super) fn ladders(node: &Node<'_>, directory: &mut Directory) -> Result<Vec<Ladder>, ConfigError> {
@@ -54,9 +65,59 @@ fn ladder(name: &str, node: &Node<'_>, directory: &mut Directory) -> Result<Ladd
         .map(|node| node.word(&[("stay", ForeignThinking::Stay), ("drop", ForeignThinking::Drop)]))
         .transpose()?
         .unwrap_or_default();
+    let steps = settings.get("steps").map(|node| steps(&node, &tiers)).transpose()?.unwrap_or_default();
+    let efforts = settings.get("efforts").map(|node| efforts(&node)).transpose()?.unwrap_or_default();
     warn_of_skipped_tiers(&list, &tiers, directory)?;
     warn_of_wrong_order(&list, &tiers, directory);
-    Ok(Ladder { name: name.to_owned(), tiers, dial, baseline, client_effort, foreign_thinking })
+    let name = name.to_owned();
+    Ok(Ladder { name, tiers, dial, baseline, client_effort, foreign_thinking, steps, efforts })
+}
+
+/// Index of the tier that a value names.
+pub(super) fn tier_named(node: &Node<'_>, tiers: &[Tier]) -> Result<usize, ConfigError> {
+    let name = node.string()?;
+    let names = || tiers.iter().map(|tier| tier.name.as_str());
+    names().position(|known| known == name).ok_or_else(|| {
+        node.error(format!("no tier of this ladder is called {}{}", shown(name), hint(name, names())))
+    })
+}
+
+/// Bounds and effort by step.
+fn steps(node: &Node<'_>, tiers: &[Tier]) -> Result<Steps, ConfigError> {
+    let names = Step::ALL.map(Step::name);
+    let known = node.object(&names)?;
+    let mut steps = Vec::new();
+    for step in Step::ALL {
+        let Some(node) = known.get(step.name()) else { continue };
+        let settings = node.object(&["floor", "ceiling", "effort"])?;
+        let tier = |key| settings.get(key).map(|node| tier_named(&node, tiers)).transpose();
+        let bounds = Bounds {
+            floor: tier("floor")?,
+            ceiling: tier("ceiling")?,
+            effort: settings.get("effort").map(|node| effort(&node)).transpose()?,
+        };
+        if bounds.floor.zip(bounds.ceiling).is_some_and(|(floor, ceiling)| floor > ceiling) {
+            return Err(node.error("the floor is above the ceiling: tiers go from cheap to dear"));
+        }
+        steps.push((step, bounds));
+    }
+    Ok(Steps(steps))
+}
+
+/// Rows of difficulty and effort, ascending.
+fn efforts(node: &Node<'_>) -> Result<Efforts, ConfigError> {
+    let mut rows: Vec<(Difficulty, Effort)> = Vec::new();
+    for node in node.items(1..=limits::TIERS)? {
+        let settings = node.object(&["from", "effort"])?;
+        let from = settings.need("from")?;
+        let difficulty =
+            Difficulty::new(from.integer(0..=1000)?).map_err(|error| from.error(error.to_string()))?;
+        if rows.last().is_some_and(|(last, _)| *last >= difficulty) {
+            return Err(from.error("rows must rise: each begins above the one before"));
+        }
+        rows.push((difficulty, effort(&settings.need("effort")?)?));
+    }
+    Ok(Efforts(rows))
 }
 
 fn tier(node: &Node<'_>, before: &[Tier], directory: &mut Directory) -> Result<Tier, ConfigError> {
@@ -107,7 +168,7 @@ fn name_upstreams(choices: &mut [Choice], directory: &Directory) {
     }
 }
 
-fn effort(node: &Node<'_>) -> Result<Effort, ConfigError> {
+pub(super) fn effort(node: &Node<'_>) -> Result<Effort, ConfigError> {
     node.word(&Effort::ALL.map(|effort| (effort.name(), effort)))
 }
 
@@ -124,11 +185,7 @@ fn dial(settings: &Object<'_>, tiers: &[Tier], default: &Dial) -> Result<Dial, C
         dial.thresholds = thresholds(&node, tiers.len())?;
     }
     if let Some(node) = settings.get("default_tier") {
-        let name = node.string()?;
-        let names = || tiers.iter().map(|tier| tier.name.as_str());
-        dial.default_tier = names().position(|known| known == name).ok_or_else(|| {
-            node.error(format!("no tier of this ladder is called {}{}", shown(name), hint(name, names())))
-        })?;
+        dial.default_tier = tier_named(&node, tiers)?;
     }
     Ok(dial)
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what the filter costs a real Envoy, and what its parts cost alone.
 
+mod agents;
 mod body;
 mod hosts;
 mod load;
@@ -46,6 +47,8 @@ pub(crate) enum Bench {
     },
     /// The parts of the core, by themselves.
     Core,
+    /// Whole runs of agents, and what they cost under one policy or another, caches included.
+    Agents(agents::Options),
 }
 
 /// Measures.
@@ -53,11 +56,23 @@ pub(crate) enum Bench {
 /// # Errors
 /// What cannot be had or built.
 pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
-    match *bench {
+    match bench {
         Bench::Core => core(),
+        Bench::Agents(options) if cfg!(debug_assertions) => {
+            let mut arguments = vec!["agents".to_owned()];
+            arguments.extend(options.arguments());
+            optimised(&arguments)
+        }
+        Bench::Agents(options) => agents::run(options),
         // A client that is slow itself lets Envoy fall asleep between requests, and waking up is counted as work.
-        Bench::Envoy { json, rounds } if cfg!(debug_assertions) => optimised(json, rounds),
-        Bench::Envoy { json, rounds } => {
+        Bench::Envoy { json, rounds } if cfg!(debug_assertions) => {
+            let mut arguments = vec!["envoy".to_owned(), "--rounds".to_owned(), rounds.to_string()];
+            if *json {
+                arguments.push("--json".to_owned());
+            }
+            optimised(&arguments)
+        }
+        &Bench::Envoy { json, rounds } => {
             let results = envoy(rounds)?;
             if json {
                 println!("{:#}", results.json());
@@ -74,15 +89,13 @@ fn core() -> Result<(), Failure> {
 }
 
 /// The same command, built for speed.
-fn optimised(json: bool, rounds: u32) -> Result<(), Failure> {
-    let progress = Progress::begin("building the load generator for speed");
+fn optimised(arguments: &[String]) -> Result<(), Failure> {
+    let progress = Progress::begin("building the bench for speed");
     tools::run(cargo().args(["build", "--quiet", "--locked", "--release", "--package", "xtask"]))?;
     drop(progress);
     let mut command = Command::new(tools::root().join("target/release/xtask"));
-    command.args(["bench", "envoy", "--rounds", &rounds.to_string()]);
-    if json {
-        command.arg("--json");
-    }
+    command.arg("bench").args(arguments);
+    // Paths are the caller's, not the project's.
     status(&mut command)
 }
 
@@ -155,10 +168,14 @@ struct Order(u64);
 impl Order {
     fn shuffled(&mut self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();
-        for i in (1..count).rev() {
+        self.mix(&mut order);
+        order
+    }
+
+    fn mix(&mut self, order: &mut [usize]) {
+        for i in (1..order.len()).rev() {
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             order.swap(i, usize::try_from(self.0 >> 33).unwrap_or(0) % (i + 1));
         }
-        order
     }
 }

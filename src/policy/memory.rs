@@ -1,0 +1,97 @@
+//! What may be remembered of a conversation between its calls: sharper with it, right without it.
+//!
+//! A door that has a store keeps a [`Remembered`] under the conversation's [`Identity`](crate::agent::Identity), hands it
+//! in with the next call, and may lose it at any time. It says two things that a request does not: how long the
+//! conversation was silent, and how many tokens its last call had.
+
+use super::course::{Cause, Course};
+
+/// What is remembered of a conversation. Numbers and a hash: no text, no names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Remembered {
+    /// Index of the tier that was decided on.
+    pub tier: u8,
+    /// Index of the tier that the history alone spoke for, at that time.
+    pub told: u8,
+    /// Hash of the target that answered: its cache is the warm one.
+    pub target: u32,
+    /// Tokens of the prompt and the answer.
+    pub prefix_tokens: u32,
+    /// When it answered, in seconds since 1970.
+    pub seen: u32,
+    /// How long its cache lives, in seconds.
+    pub life: u32,
+}
+
+/// Bytes of a [`Remembered`] in a store.
+pub const BYTES: usize = 19;
+
+/// The form in a store: a version, then the fields, big end first.
+const VERSION: u8 = 1;
+
+impl Remembered {
+    /// For a store.
+    pub fn to_bytes(self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        let numbers = [self.target, self.prefix_tokens, self.seen, self.life];
+        let all =
+            [VERSION, self.tier, self.told].into_iter().chain(numbers.into_iter().flat_map(u32::to_be_bytes));
+        for (slot, byte) in bytes.iter_mut().zip(all) {
+            *slot = byte;
+        }
+        bytes
+    }
+
+    /// From a store; `None` where the bytes are none of this version's.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let [VERSION, tier, told, rest @ ..] = bytes else { return None };
+        let (numbers, []) = rest.as_chunks::<4>() else { return None };
+        let [target, prefix_tokens, seen, life] =
+            <[[u8; 4]; 4]>::try_from(numbers).ok()?.map(u32::from_be_bytes);
+        Some(Self { tier: *tier, told: *told, target, prefix_tokens, seen, life })
+    }
+
+    /// Whether the cache of the conversation is still there.
+    pub const fn is_warm(&self, now: u32) -> bool {
+        now.saturating_sub(self.seen) < self.life
+    }
+}
+
+impl Course {
+    /// The course that the history speaks for, put right by what is remembered: a conversation that was silent for longer
+    /// than its cache lives can move freely, another one moves only as far as the history has moved since.
+    pub fn with(mut self, memory: &Remembered, now: u32, tiers: usize) -> Self {
+        let last = tiers.saturating_sub(1);
+        let told = self.tier;
+        if memory.is_warm(now) {
+            let moved =
+                usize::from(memory.tier).saturating_add(told).saturating_sub(usize::from(memory.told));
+            self.tier = moved.min(last);
+        } else if self.standing < self.tier {
+            self.tier = self.standing;
+            self.cause = Cause::Asked;
+        }
+        self
+    }
+}
+
+/// The hash by which a target is remembered: FNV-1a, 32 bits.
+pub(crate) fn target_hash(name: &str) -> u32 {
+    name.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_comes_back_and_anything_else_is_nothing() {
+        let memory =
+            Remembered { tier: 1, told: 2, target: 3, prefix_tokens: 40_000, seen: 1_800_000_000, life: 300 };
+        assert_eq!(Remembered::from_bytes(&memory.to_bytes()), Some(memory));
+        assert_eq!(Remembered::from_bytes(&memory.to_bytes()[1..]), None);
+        assert_eq!(Remembered::from_bytes(b""), None);
+        assert_eq!(Remembered::from_bytes(&[2; BYTES]), None);
+        assert!(memory.is_warm(1_800_000_299) && !memory.is_warm(1_800_000_300));
+    }
+}

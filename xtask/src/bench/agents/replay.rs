@@ -1,0 +1,224 @@
+//! One run under every policy: which model takes which call, and what that costs.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use live::Failure;
+use pointsman::{
+    Config, Opened, Remembered, RequestHead, ResponseHead, Routed, Router, Step, catalog::Model,
+};
+
+use super::{
+    cache::{Billed, Cache, dollars},
+    run::{Call, Run},
+};
+
+/// The policies that decide by themselves, in the order of the report.
+pub(super) const POLICIES: [&str; 5] = ["frontier", "cheap", "bounce", "sticky", "pointsman"];
+
+/// Place of ours among them.
+pub(super) const OURS: usize = 4;
+
+/// The router under test, and the models of its two tiers.
+#[derive(Debug)]
+pub(super) struct Bench {
+    router: Router,
+    models: Vec<Model>,
+}
+
+/// A run under one policy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ride {
+    /// Index of the tier of each call.
+    pub(super) tiers: Vec<usize>,
+    /// Dollars of each call.
+    pub(super) costs: Vec<f64>,
+    /// Prompt tokens, and those of them that the cache served.
+    pub(super) prompt: u64,
+    pub(super) read: u64,
+}
+
+/// What the core said of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Calls at which it noticed a loop.
+    pub(super) loops: Vec<usize>,
+    /// Calls by what they were for.
+    pub(super) steps: Vec<Step>,
+    /// Calls that were decided otherwise with a memory.
+    pub(super) sharpened: u32,
+}
+
+/// A run under all of them.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub(super) rides: Vec<Ride>,
+    pub(super) told: Told,
+}
+
+impl Ride {
+    pub(super) fn cost(&self) -> f64 {
+        self.costs.iter().sum()
+    }
+
+    pub(super) fn switches(&self) -> usize {
+        self.tiers.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
+
+    /// Share of the calls that the best tier took.
+    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 calls")]
+    pub(super) fn strong(&self, best: usize) -> f64 {
+        self.tiers.iter().filter(|tier| **tier == best).count() as f64 / self.tiers.len().max(1) as f64
+    }
+}
+
+/// What one call came to.
+struct Decided {
+    tier: usize,
+    step: Step,
+    looped: bool,
+    remembered: Option<Remembered>,
+}
+
+impl Bench {
+    /// The router on a configuration whose alias `auto` leads to a ladder.
+    pub(super) fn new(document: &str) -> Result<Self, Failure> {
+        let config =
+            Config::from_json(document.as_bytes()).map_err(|error| Failure::new(error.to_string()))?;
+        let ladder = config.alias("auto").and_then(|alias| config.ladder_of(alias));
+        let tiers = ladder.map(|ladder| ladder.tiers.clone()).unwrap_or_default();
+        let first = |tier: &pointsman::Tier| {
+            tier.choices
+                .first()
+                .and_then(|choice| config.target_of(choice))
+                .map(|target| target.model.clone())
+        };
+        let models = tiers.iter().filter_map(first).collect::<Vec<_>>();
+        if models.len() < 2 {
+            return Err(Failure::new("the ladder behind `auto` needs two tiers or more"));
+        }
+        Ok(Self { router: Router::new(config), models })
+    }
+
+    /// Index of the best tier.
+    pub(super) fn best(&self) -> usize {
+        self.models.len() - 1
+    }
+
+    /// Replays a run.
+    pub(super) fn replay(&self, run: &Run) -> Result<Replayed, Failure> {
+        let mut told = Told::default();
+        let mut tiers = vec![Vec::new(); POLICIES.len()];
+        let mut memory: Option<Remembered> = None;
+        for (n, call) in run.calls.iter().enumerate() {
+            let body = run.body(call);
+            let ours = self.decide(run, call, &body, None)?;
+            let sharp = self.decide(run, call, &body, memory.as_ref())?;
+            memory = sharp.remembered;
+            told.sharpened += u32::from(sharp.tier != ours.tier);
+            if ours.looped {
+                told.loops.push(n);
+            }
+            told.steps.push(ours.step);
+            let alone = self.tier_of(&run.newest_alone(call))?;
+            let first = tiers[3].first().copied().unwrap_or(ours.tier);
+            for (list, tier) in tiers.iter_mut().zip([self.best(), 0, alone, first, ours.tier]) {
+                list.push(tier);
+            }
+        }
+        let prefixes = prefixes(run);
+        let rides = tiers.into_iter().map(|tiers| self.ride(run, tiers, &prefixes)).collect();
+        Ok(Replayed { rides, told })
+    }
+
+    /// What a run costs when its calls go to these tiers.
+    pub(super) fn ride(&self, run: &Run, tiers: Vec<usize>, prefixes: &[u64]) -> Ride {
+        let mut caches: Vec<Cache> = self.models.iter().map(|_| Cache::default()).collect();
+        let mut ride = Ride::default();
+        for (call, tier) in run.calls.iter().zip(&tiers) {
+            let (model, cache) = (&self.models[*tier], &mut caches[*tier]);
+            let billed: Billed = cache.bill(model, &prefixes[..call.sent], call.input, call.at);
+            ride.costs.push(dollars(model, billed, call.output));
+            ride.prompt += call.input;
+            ride.read += billed.read;
+        }
+        ride.tiers = tiers;
+        ride
+    }
+
+    fn decide(
+        &self,
+        run: &Run,
+        call: &Call,
+        body: &[u8],
+        memory: Option<&Remembered>,
+    ) -> Result<Decided, Failure> {
+        let headers: Vec<(&str, &[u8])> =
+            run.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let head = RequestHead { method: b"POST", path: run.path.as_bytes(), headers: &headers };
+        let Opened::NeedBody(pending) = self.router.open(&head) else {
+            return Err(Failure::new(format!("{}: not a completion request", run.id)));
+        };
+        let now = 1_800_000_000 + seconds(call.at);
+        let forward = match pending.read(body).route(&self.router, memory, Some(now)) {
+            Routed::Forward(forward) => forward,
+            Routed::Reject(rejection) => {
+                let text = String::from_utf8_lossy(&rejection.body).into_owned();
+                return Err(Failure::new(format!("{}: {text}", run.id)));
+            }
+        };
+        let summary = forward.summary();
+        let tier = self.index(summary.tier.as_deref());
+        let looped = summary.reason.code() == "loop" || summary.step == Some(Step::FailingLoop);
+        let step = summary.step.unwrap_or(Step::Prompt);
+        let upstream = forward.attempts().first().map(|attempt| attempt.upstream.clone());
+        let mut metering = forward.respond(
+            upstream.as_deref(),
+            &ResponseHead { status: 200, content_type: Some(b"application/json"), ..ResponseHead::default() },
+        );
+        let usage = format!(
+            r#"{{"usage":{{"input_tokens":{0},"output_tokens":{1},"prompt_tokens":{0},"completion_tokens":{1}}}}}"#,
+            call.input, call.output
+        );
+        metering.push(usage.as_bytes());
+        let remembered =
+            metering.finish(&self.router, Some(now)).remembered.map(|(_, remembered)| remembered);
+        Ok(Decided { tier, step, looped, remembered: remembered.or(memory.copied()) })
+    }
+
+    /// The tier of a single message.
+    fn tier_of(&self, body: &[u8]) -> Result<usize, Failure> {
+        let head = RequestHead { method: b"POST", path: b"/v1/messages", headers: &[] };
+        let Opened::NeedBody(pending) = self.router.open(&head) else {
+            return Err(Failure::new("not a completion request"));
+        };
+        match pending.route(&self.router, body) {
+            Routed::Forward(forward) => Ok(self.index(forward.summary().tier.as_deref())),
+            // What fits nowhere alone fits nowhere at all: the best tier says so.
+            Routed::Reject(_) => Ok(self.best()),
+        }
+    }
+
+    fn index(&self, tier: Option<&str>) -> usize {
+        let config = self.router.config();
+        let ladder = config.alias("auto").and_then(|alias| config.ladder_of(alias));
+        let names = ladder.into_iter().flat_map(|ladder| &ladder.tiers).map(|tier| tier.name.as_str());
+        names.enumerate().find(|(_, name)| Some(*name) == tier).map_or(0, |(index, _)| index)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a run takes hours, not ages")]
+fn seconds(at: f64) -> u64 {
+    at.max(0.0) as u64
+}
+
+/// Hash of the messages up to each one.
+pub(super) fn prefixes(run: &Run) -> Vec<u64> {
+    let mut hasher = DefaultHasher::new();
+    run.messages
+        .iter()
+        .map(|(text, _)| {
+            text.hash(&mut hasher);
+            hasher.finish()
+        })
+        .collect()
+}
