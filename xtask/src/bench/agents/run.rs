@@ -9,7 +9,7 @@ use std::{
 use flate2::read::GzDecoder;
 use live::Failure;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 /// Characters that are taken for a token where no usage was recorded: what the runs with usage have in the mean.
 const CHARACTERS_PER_TOKEN: u64 = 4;
@@ -29,12 +29,12 @@ struct Line {
     #[serde(default)]
     headers: Vec<(String, String)>,
     #[serde(default)]
-    tools: Option<Box<RawValue>>,
+    tools: Option<Value>,
     #[serde(default)]
-    system: Option<Box<RawValue>>,
+    system: Option<Value>,
     #[serde(default)]
     max_tokens: Option<u64>,
-    messages: Vec<Box<RawValue>>,
+    messages: Vec<Value>,
     #[serde(default)]
     canned: u32,
     #[serde(default)]
@@ -107,9 +107,7 @@ impl Run {
         };
         let mut messages = Vec::new();
         for message in &line.messages {
-            let value: Value =
-                serde_json::from_str(message.get()).map_err(|error| bad(&error.to_string()))?;
-            messages.push((message.get().to_owned(), role(&value)));
+            messages.push((message.to_string(), role(message)));
         }
         let mut before = String::from("{\"model\":\"auto\",");
         match line.max_tokens {
@@ -117,11 +115,11 @@ impl Run {
             None if chat => {}
             None => before.push_str("\"max_tokens\":32000,"),
         }
-        if let Some(tools) = line.tools.as_ref().filter(|tools| tools.get() != "null") {
-            before.push_str(&format!("\"tools\":{},", tools.get()));
+        if let Some(tools) = line.tools.as_ref().filter(|tools| !tools.is_null()) {
+            before.push_str(&format!("\"tools\":{},", tools));
         }
         if let Some(system) = &line.system {
-            before.push_str(&format!("\"system\":{},", system.get()));
+            before.push_str(&format!("\"system\":{},", system));
         }
         before.push_str("\"messages\":[");
         let mut run = Self {

@@ -1,0 +1,529 @@
+//! What an operator sees of an agent's work: which model takes which call, and that nothing else moves.
+
+use pointsman::{
+    Config, Effort, Forward, Identity, Opened, Remembered, RequestHead, ResponseHead, Routed, Router, Step,
+};
+use serde_json::{Value, json};
+
+const HARD: &str = "Our lock-free queue loses an element under contention once a day. Derive the interleaving, prove \
+                    which memory ordering is missing, and propose a fix that keeps throughput.";
+const EASY: &str = "Rename the variable in main.rs, please.";
+
+fn config() -> Value {
+    json!({
+        "version": 1,
+        "ladders": { "default": {
+            "tiers": [
+                { "name": "cheap", "targets": ["minimax/MiniMax-M3.1-Flash"] },
+                { "name": "mid", "targets": ["deepseek/deepseek-v4-pro"] },
+                { "name": "frontier", "targets": ["anthropic/claude-opus-5-5"] }
+            ],
+            "thresholds": [350, 600]
+        } },
+        "aliases": { "auto": "default" }
+    })
+}
+
+fn router(config: &Value) -> Router {
+    Router::new(Config::from_json(config.to_string().as_bytes()).unwrap())
+}
+
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
+fn send(router: &Router, path: &str, headers: Headers<'_>, body: &Value) -> (Option<Identity>, Forward) {
+    remembering(router, path, headers, body, None, None)
+}
+
+fn remembering(
+    router: &Router,
+    path: &str,
+    headers: Headers<'_>,
+    body: &Value,
+    memory: Option<&Remembered>,
+    now: Option<u64>,
+) -> (Option<Identity>, Forward) {
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let Opened::NeedBody(pending) =
+        router.open(&RequestHead { method: b"POST", path: path.as_bytes(), headers: &headers })
+    else {
+        panic!("a completion request")
+    };
+    let text = body.to_string();
+    let heard = pending.read(text.as_bytes());
+    let identity = heard.identity();
+    match heard.route(router, memory, now) {
+        Routed::Forward(forward) => (identity, forward),
+        Routed::Reject(rejection) => panic!("{}", String::from_utf8_lossy(&rejection.body)),
+    }
+}
+
+fn tool(name: &str) -> Value {
+    json!({ "name": name, "description": "A tool.", "input_schema": { "type": "object" } })
+}
+
+/// A request as Claude Code sends it.
+fn claude(messages: Value) -> Value {
+    json!({
+        "model": "auto", "max_tokens": 32000, "stream": true,
+        "system": [{ "type": "text", "text": "You are an agent that edits programs.", "cache_control": { "type": "ephemeral" } }],
+        "tools": [tool("Bash"), tool("Read"), tool("Edit")],
+        "messages": messages
+    })
+}
+
+fn user(text: &str) -> Value {
+    json!({ "role": "user", "content": [{ "type": "text", "text": text }] })
+}
+
+fn says(text: &str) -> Value {
+    json!({ "role": "assistant", "content": [{ "type": "text", "text": text }] })
+}
+
+fn calls(id: usize, name: &str, input: Value) -> Value {
+    json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": format!("toolu_{id}"), "name": name, "input": input }] })
+}
+
+fn gives(id: usize, text: &str, error: bool) -> Value {
+    json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": format!("toolu_{id}"), "content": text, "is_error": error }] })
+}
+
+fn tier(forward: &Forward) -> &str {
+    forward.summary().tier.as_deref().unwrap()
+}
+
+fn messages(router: &Router, list: Vec<Value>) -> Forward {
+    send(router, "/v1/messages", &[], &claude(json!(list))).1
+}
+
+/// An exchange with a tool that went well, each another one.
+fn work(from: usize, exchanges: usize) -> Vec<Value> {
+    (from..from + exchanges)
+        .flat_map(|n| {
+            [
+                calls(n, "Read", json!({ "file_path": format!("src/f{n}.rs") })),
+                gives(n, &format!("1 fn f{n}() {{}}"), false),
+            ]
+        })
+        .collect()
+}
+
+/// The same call with the same failure.
+fn stuck(from: usize, exchanges: usize) -> Vec<Value> {
+    (from..from + exchanges)
+        .flat_map(|n| {
+            [
+                calls(n, "Bash", json!({ "command": "make test" })),
+                gives(n, "Exit code 2\nmake: *** No rule to make target 'test'.  Stop.", true),
+            ]
+        })
+        .collect()
+}
+
+fn joined(parts: &[Vec<Value>]) -> Vec<Value> {
+    parts.concat()
+}
+
+#[test]
+fn the_first_words_set_the_tier_and_tools_do_not_move_it() {
+    let router = router(&config());
+    for (first, expected) in [(HARD, "frontier"), (EASY, "cheap")] {
+        for exchanges in [0, 1, 5, 40] {
+            let forward = messages(&router, joined(&[vec![user(first)], work(0, exchanges)]));
+            assert_eq!(tier(&forward), expected, "{first} after {exchanges}: {}", forward.summary().reason);
+        }
+    }
+}
+
+#[test]
+fn a_yes_that_approves_a_hard_plan_stays_up() {
+    let router = router(&config());
+    let plan = "<system-reminder>Plan mode is active. Do not edit anything yet.</system-reminder>";
+    let asked = json!({ "role": "user", "content": [{ "type": "text", "text": plan }, { "type": "text", "text": EASY }] });
+    let planning = messages(&router, vec![asked.clone()]);
+    assert_eq!((tier(&planning), planning.summary().step), ("frontier", Some(Step::Planning)));
+    for yes in ["yes", "Yes, go ahead.", "ok", "lgtm, proceed", "Ja, weiter"] {
+        let approved = joined(&[vec![asked.clone(), says("1. Rename. 2. Test."), user(yes)], work(0, 4)]);
+        assert_eq!(tier(&messages(&router, approved[..3].to_vec())), "frontier", "{yes}");
+        assert_eq!(tier(&messages(&router, approved)), "frontier", "{yes}, at work");
+    }
+    // The same without a plan, on the strength of the question alone.
+    let hard = vec![user(HARD), says("The plan: …"), user("yes")];
+    assert_eq!(tier(&messages(&router, hard)), "frontier");
+}
+
+#[test]
+fn a_yes_in_a_plain_chat_keeps_what_it_agrees_to() {
+    let router = router(&config());
+    let chat = |list: Value| {
+        let body = json!({ "model": "auto", "messages": list });
+        send(&router, "/v1/chat/completions", &[], &body).1
+    };
+    let said = |text: &str| {
+        chat(json!([
+            { "role": "user", "content": HARD }, { "role": "assistant", "content": "I would start with…" },
+            { "role": "user", "content": text }
+        ]))
+    };
+    assert_eq!(tier(&said("Yes, please do.")), "frontier");
+    // A prefix that no cache keeps is free to leave: another question is another question.
+    let other = "Now something else: please tell me in one short sentence which city is the capital of Portugal, and \
+                 which river flows through it on its way to the sea, thank you.";
+    assert_eq!(tier(&said(other)), "cheap");
+}
+
+#[test]
+fn title_calls_go_cheapest_and_leave_the_conversation_alone() {
+    let router = router(&config());
+    let title = json!({
+        "model": "auto", "max_tokens": 512,
+        "system": [{ "type": "text", "text": "You are coming up with a succinct title for a coding session based on it." }],
+        "messages": [user(HARD)]
+    });
+    let session = [("x-claude-code-session-id", "s-1"), ("x-api-key", "k")];
+    let (_, forward) = send(&router, "/v1/messages", &session, &title);
+    assert_eq!((tier(&forward), forward.summary().step), ("cheap", Some(Step::Auxiliary)));
+    let classed = [session[0], session[1], ("x-claude-code-request-class", "auxiliary")];
+    let (_, classed) = send(&router, "/v1/messages", &classed, &claude(json!([user(HARD)])));
+    assert_eq!((tier(&classed), classed.summary().step), ("cheap", Some(Step::Auxiliary)));
+    // It leaves nothing to remember, so the conversation of the same session is as before.
+    for forward in [forward, classed] {
+        let mut metering = forward.respond(
+            Some("minimax"),
+            &ResponseHead { status: 200, content_type: Some(b"application/json"), ..ResponseHead::default() },
+        );
+        metering.push(br#"{"type":"message","usage":{"input_tokens":9,"output_tokens":3}}"#);
+        assert_eq!(metering.finish(&router, Some(1_800_000_000)).remembered, None);
+    }
+}
+
+#[test]
+fn a_stuck_agent_is_noticed_at_the_third_time_and_gets_a_better_model() {
+    let router = router(&config());
+    let after = |exchanges| messages(&router, joined(&[vec![user(EASY)], work(0, 3), stuck(3, exchanges)]));
+    assert_eq!(tier(&after(2)), "cheap");
+    let noticed = after(3);
+    assert_eq!((tier(&noticed), noticed.summary().step), ("mid", Some(Step::FailingLoop)));
+    assert_eq!(noticed.summary().reason.code(), "loop");
+    assert_eq!(tier(&after(7)), "frontier", "again");
+    // Once it works, it stays with the model that made it work.
+    let healed = messages(&router, joined(&[vec![user(EASY)], stuck(0, 3), work(3, 5)]));
+    assert_eq!((tier(&healed), healed.summary().step), ("mid", Some(Step::ToolResult)));
+}
+
+#[test]
+fn red_tests_between_edits_are_honest_work() {
+    let router = router(&config());
+    let list: Vec<Value> = (0..8)
+        .flat_map(|n| {
+            [
+                calls(2 * n, "Bash", json!({ "command": "cargo test" })),
+                gives(2 * n, &format!("Exit code 101\ntest result: FAILED. {} failed", 9 - n), true),
+                calls(2 * n + 1, "Edit", json!({ "file_path": "src/lib.rs", "new_string": format!("{n}") })),
+                gives(2 * n + 1, "The file src/lib.rs has been updated.", false),
+            ]
+        })
+        .collect();
+    assert_eq!(tier(&messages(&router, joined(&[vec![user(EASY)], list]))), "cheap");
+}
+
+#[test]
+fn a_complaint_raises_and_thanks_do_not() {
+    let router = router(&config());
+    let then = |text: &str| {
+        messages(&router, joined(&[vec![user(EASY)], work(0, 2), vec![says("Done."), user(text)]]))
+    };
+    assert_eq!(tier(&then("Thanks!")), "cheap");
+    let complained = then("It still doesn't work.");
+    assert_eq!((tier(&complained), complained.summary().reason.code()), ("mid", "complaint"));
+    assert_eq!(tier(&then("think harder")), "mid");
+}
+
+#[test]
+fn a_compaction_goes_cheapest_and_what_follows_is_decided_anew() {
+    let router = router(&config());
+    let history = joined(&[vec![user(HARD)], work(0, 30)]);
+    let ask =
+        user("Your task is to create a detailed summary of the conversation so far, paying close attention…");
+    let forward = messages(&router, joined(&[history, vec![ask]]));
+    assert_eq!((tier(&forward), forward.summary().step), ("cheap", Some(Step::Compaction)));
+    let fresh = messages(&router, joined(&[vec![user(EASY)], work(0, 1)]));
+    assert_eq!(tier(&fresh), "cheap");
+}
+
+#[test]
+fn sub_agents_that_search_are_cheap_and_a_review_is_named() {
+    let router = router(&config());
+    let body = claude(json!([user(HARD)]));
+    let explore = [
+        ("x-claude-code-agent-type", "Explore"),
+        ("x-claude-code-session-id", "s"),
+        ("x-claude-code-agent-id", "a"),
+    ];
+    let (searching, forward) = send(&router, "/v1/messages", &explore, &body);
+    assert_eq!((tier(&forward), forward.summary().step), ("cheap", Some(Step::Explore)));
+    let (main, _) = send(&router, "/v1/messages", &[("x-claude-code-session-id", "s")], &body);
+    assert_ne!(searching, main, "a sub-agent has a conversation of its own");
+    let review = json!({ "model": "auto", "input": HARD });
+    let (_, forward) = send(
+        &router,
+        "/v1/responses",
+        &[("x-openai-subagent", "review")],
+        &json!({ "model": "auto", "messages": review }),
+    );
+    assert_eq!(forward.summary().step, Some(Step::Review));
+}
+
+#[test]
+fn steps_are_told_from_bodies_of_every_dialect() {
+    let config = json!({
+        "version": 1,
+        "ladders": { "d": { "tiers": [{ "name": "one", "targets": ["openai/gpt-5.4"] }] } },
+        "aliases": { "auto": "d" }
+    });
+    let router = router(&config);
+    let image = json!([{ "type": "text", "text": "what is this?" }, { "type": "image_url", "image_url": { "url": "data:image/png;base64,AAAA" } }]);
+    let function =
+        json!({ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } });
+    let called = json!({ "role": "assistant", "content": null, "tool_calls": [{ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{}" } }] });
+    for (path, body, step) in [
+        ("/v1/chat/completions", json!({ "messages": [{ "role": "user", "content": "hi" }] }), Step::Prompt),
+        ("/v1/chat/completions", json!({ "messages": [{ "role": "user", "content": image }] }), Step::Vision),
+        (
+            "/v1/chat/completions",
+            json!({ "messages": [{ "role": "user", "content": "hi" }], "response_format": { "type": "json_object" } }),
+            Step::Structured,
+        ),
+        (
+            "/v1/responses",
+            json!({ "input": [
+                { "role": "user", "content": "hi" },
+                { "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}" },
+                { "type": "function_call_output", "call_id": "c", "output": "1" }
+            ] }),
+            Step::ToolResult,
+        ),
+        (
+            "/v1/chat/completions",
+            json!({ "max_tokens": 1, "messages": [{ "role": "user", "content": "quota" }] }),
+            Step::Auxiliary,
+        ),
+        (
+            "/v1/responses",
+            json!({ "input": "Generate a title for this conversation: hello" }),
+            Step::Auxiliary,
+        ),
+        (
+            "/v1/chat/completions",
+            json!({ "tools": [function], "messages": [{ "role": "user", "content": "hi" }, called, { "role": "tool", "tool_call_id": "c", "content": "1" }] }),
+            Step::ToolResult,
+        ),
+    ] {
+        let mut body = body;
+        body["model"] = json!("auto");
+        assert_eq!(send(&router, path, &[], &body).1.summary().step, Some(step), "{body}");
+    }
+}
+
+#[test]
+fn an_agent_without_tool_calls_is_read_by_its_code_blocks() {
+    let router = router(&config());
+    let turn = |n: usize, command: &str, output: &str| {
+        [
+            json!({ "role": "assistant", "content": format!("THOUGHT: again ({n}).\n\n```bash\n{command}\n```") }),
+            json!({ "role": "user", "content": output }),
+        ]
+    };
+    let ask = |turns: Vec<[Value; 2]>| {
+        let mut list = vec![
+            json!({ "role": "system", "content": "One command at a time." }),
+            json!({ "role": "user", "content": EASY }),
+        ];
+        list.extend(turns.into_iter().flatten());
+        send(&router, "/v1/chat/completions", &[], &json!({ "model": "auto", "messages": list })).1
+    };
+    let failed = "<returncode>1</returncode>\n<output>\nsed: can't read nowhere.py: No such file or directory\n</output>";
+    let stuck = ask((0..3).map(|n| turn(n, "sed -n 1,9p nowhere.py", failed)).collect());
+    assert_eq!((tier(&stuck), stuck.summary().step), ("mid", Some(Step::FailingLoop)));
+    let fine = ask((0..3)
+        .map(|n| {
+            turn(n, &format!("cat f{n}.py"), &format!("<returncode>0</returncode>\n<output>\n{n}\n</output>"))
+        })
+        .collect());
+    assert_eq!((tier(&fine), fine.summary().step), ("cheap", Some(Step::ToolResult)));
+}
+
+#[test]
+fn a_system_entry_among_the_messages_changes_nothing() {
+    let router = router(&config());
+    let reminder = json!({ "role": "system", "content": "Remember to be brief." });
+    let with = messages(&router, joined(&[vec![user(HARD)], work(0, 2), vec![reminder]]));
+    assert_eq!((tier(&with), with.summary().step), ("frontier", Some(Step::ToolResult)));
+}
+
+#[test]
+fn an_identity_is_scoped_stable_and_not_a_header_alone() {
+    let router = router(&config());
+    let body = |n| claude(json!(joined(&[vec![user(EASY)], work(0, n)])));
+    let id = |headers: Headers<'_>, n| send(&router, "/v1/messages", headers, &body(n)).0.unwrap();
+    let key = ("x-api-key", "mine");
+    let named = [("x-claude-code-session-id", "s-1"), key];
+    assert_eq!(id(&named, 0), id(&named, 7), "the history grows");
+    assert_ne!(
+        id(&named, 0),
+        id(&[("x-claude-code-session-id", "s-1"), ("x-api-key", "yours")], 0),
+        "another caller"
+    );
+    assert_ne!(id(&named, 0), id(&[("x-claude-code-session-id", "s-2"), key], 0), "another session");
+    assert_eq!(id(&[key], 0), id(&[key], 9), "derived from the head");
+    let anonymous = [("x-claude-code-session-id", "s-1")];
+    let other = claude(json!([user(HARD)]));
+    assert_ne!(
+        id(&anonymous, 0),
+        send(&router, "/v1/messages", &anonymous, &other).0.unwrap(),
+        "an id without a credential is anybody's"
+    );
+    let keyed = |key: &str| {
+        let mut body = json!({ "model": "auto", "input": "hi", "prompt_cache_key": key });
+        body["instructions"] = json!("Work.");
+        send(&router_of_responses(), "/v1/responses", &[("authorization", "Bearer k")], &body).0.unwrap()
+    };
+    assert_eq!(keyed("a"), keyed("a"));
+    assert_ne!(keyed("a"), keyed("b"));
+}
+
+fn router_of_responses() -> Router {
+    router(&json!({
+        "version": 1,
+        "ladders": { "d": { "tiers": [{ "name": "one", "targets": ["openai/gpt-6.1-sol"] }] } },
+        "aliases": { "auto": "d" }
+    }))
+}
+
+fn answered(router: &Router, forward: &Forward, now: u64, tokens: u64) -> Remembered {
+    let upstream = forward.attempts()[0].upstream.clone();
+    let head =
+        ResponseHead { status: 200, content_type: Some(b"application/json"), ..ResponseHead::default() };
+    let mut metering = forward.respond(Some(&upstream), &head);
+    metering.push(
+        format!(r#"{{"type":"message","usage":{{"input_tokens":{tokens},"output_tokens":3}}}}"#).as_bytes(),
+    );
+    metering.finish(router, Some(now)).remembered.unwrap().1
+}
+
+#[test]
+fn memory_changes_nothing_while_the_cache_is_warm_and_may_be_lost_at_any_call() {
+    let router = router(&config());
+    let history = joined(&[
+        vec![user(EASY)],
+        work(0, 3),
+        stuck(3, 3),
+        work(6, 4),
+        vec![says("Done."), user(HARD)],
+        work(10, 3),
+    ]);
+    let mut memory: Option<Remembered> = None;
+    for sent in (1..=history.len()).step_by(2) {
+        let body = claude(json!(history[..sent].to_vec()));
+        let now = 1_800_000_000 + sent as u64;
+        let (_, without) = remembering(&router, "/v1/messages", &[], &body, None, None);
+        let (_, with) = remembering(&router, "/v1/messages", &[], &body, memory.as_ref(), Some(now));
+        assert_eq!(tier(&without), tier(&with), "{sent}");
+        // Lost every other time.
+        memory = (sent % 4 == 1).then(|| answered(&router, &with, now, 9000));
+    }
+}
+
+#[test]
+fn a_conversation_that_was_silent_longer_than_its_cache_lives_may_move() {
+    let router = router(&config());
+    let list = joined(&[vec![user(EASY)], stuck(0, 3), work(3, 2)]);
+    let body = claude(json!(list));
+    let start = 1_800_000_000;
+    let (_, raised) = remembering(&router, "/v1/messages", &[], &body, None, Some(start));
+    assert_eq!(tier(&raised), "mid");
+    let memory = answered(&router, &raised, start, 9000);
+    let after = |seconds| {
+        let longer = claude(json!(joined(&[list.clone(), work(5, 1)])));
+        remembering(&router, "/v1/messages", &[], &longer, Some(&memory), Some(start + seconds)).1
+    };
+    assert_eq!(tier(&after(60)), "mid");
+    assert_eq!(tier(&after(100_000)), "cheap", "its cache is gone, and so is the trouble");
+}
+
+#[test]
+fn effort_of_claude_does_not_change_inside_a_conversation() {
+    let mut config = config();
+    config["ladders"]["default"]["steps"] =
+        json!({ "prompt": { "effort": "medium" }, "tool_result": { "effort": "low" } });
+    config["ladders"]["default"]["efforts"] =
+        json!([{ "from": 0, "effort": "low" }, { "from": 500, "effort": "high" }]);
+    let router = router(&config);
+    let effort = |forward: &Forward| forward.attempts()[0].effort;
+    let hard = messages(&router, vec![user(HARD)]);
+    assert_eq!((tier(&hard), effort(&hard)), ("frontier", Some(Effort::Medium)));
+    let working = messages(&router, joined(&[vec![user(HARD)], work(0, 6)]));
+    assert_eq!(
+        (tier(&working), effort(&working)),
+        ("frontier", Some(Effort::Medium)),
+        "Claude's cache would be emptied"
+    );
+    // Another model has no such qualms.
+    let easy = messages(&router, vec![user(EASY)]);
+    let easy_work = messages(&router, joined(&[vec![user(EASY)], work(0, 6)]));
+    assert_eq!((effort(&easy), effort(&easy_work)), (Some(Effort::Medium), Some(Effort::Low)));
+}
+
+#[test]
+fn a_model_whose_default_is_its_maximum_is_told_an_effort() {
+    let router = router(&config());
+    let easy = messages(&router, vec![user(EASY)]);
+    assert_eq!(easy.attempts()[0].target, "minimax/MiniMax-M3.1-Flash");
+    assert_eq!(easy.attempts()[0].effort, Some(Effort::Medium));
+    // What the client says itself stays.
+    let mut body = claude(json!([user(EASY)]));
+    body["output_config"] = json!({ "effort": "low" });
+    let (_, own) = send(&router, "/v1/messages", &[], &body);
+    assert_eq!(own.attempts()[0].effort, Some(Effort::Low));
+}
+
+#[test]
+fn max_tokens_is_not_lowered_in_silence() {
+    let router = router(&config());
+    let forward = messages(&router, joined(&[vec![user(HARD)], work(0, 2)]));
+    for attempt in forward.attempts() {
+        let text = claude(json!(joined(&[vec![user(HARD)], work(0, 2)]))).to_string();
+        let sent = pointsman::edit::apply(text.as_bytes(), &attempt.splices);
+        let sent: Value = serde_json::from_slice(&sent).unwrap();
+        assert_eq!(sent["max_tokens"], 32000);
+    }
+}
+
+#[test]
+fn newer_gpt_with_tools_on_chat_thinks_not_or_is_no_target() {
+    let config = json!({
+        "version": 1,
+        "ladders": { "d": { "tiers": [{ "name": "one", "effort": "high", "targets": ["openai/gpt-6.1-sol", "openai/gpt-5.4"] }] } },
+        "aliases": { "auto": "d" }
+    });
+    let router = router(&config);
+    let body = json!({
+        "model": "auto", "messages": [{ "role": "user", "content": "hi" }],
+        "tools": [{ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } }]
+    });
+    let (_, forward) = send(&router, "/v1/chat/completions", &[], &body);
+    let targets: Vec<(&str, Option<Effort>)> =
+        forward.attempts().iter().map(|attempt| (attempt.target.as_str(), attempt.effort)).collect();
+    assert_eq!(targets, [("openai/gpt-5.4", Some(Effort::None))], "gpt-6.1-sol always thinks");
+}
+
+#[test]
+fn thinking_that_claude_signed_keeps_the_conversation_there() {
+    let router = router(&config());
+    let signed = json!({ "role": "assistant", "content": [
+        { "type": "thinking", "thinking": "…", "signature": format!("E{}", "a".repeat(60)) },
+        { "type": "tool_use", "id": "toolu_0", "name": "Read", "input": {} }
+    ] });
+    let forward = messages(&router, vec![user(EASY), signed, gives(0, "x", false)]);
+    assert_ne!(tier(&forward), "cheap");
+    assert_eq!(forward.summary().reason.code(), "history");
+}
