@@ -179,7 +179,14 @@ pub fn line(facts: &Facts<'_>, summary: Option<&Summary>, receipt: Option<&Recei
         ("tier", text(summary.and_then(|summary| summary.tier.as_deref()))),
         ("target", text(receipt.map(|receipt| receipt.target.as_str()))),
         ("effort", text(facts.effort.map(Effort::name))),
-        ("reason", summary.map_or_else(null, |summary| quote(&summary.reason.to_string()))),
+        // A refusal before any decision has its own code for a reason; who left before one has none.
+        (
+            "reason",
+            summary.map_or_else(
+                || text(facts.details.filter(|_| facts.status > 0)),
+                |summary| quote(&summary.reason.to_string()),
+            ),
+        ),
         (
             "difficulty",
             number(

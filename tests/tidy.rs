@@ -20,7 +20,7 @@ const RANKS: [&[&str]; 9] = [
 ];
 
 /// Folders whose code stands between a host and the core.
-const DOORS: [&str; 2] = ["component/src", "envoy/src"];
+const DOORS: [&str; 3] = ["cli/src/serve", "component/src", "envoy/src"];
 
 /// What a door may use of the core besides what the root re-exports.
 const DOORS_MAY_USE: [&str; 7] = ["edit", "failover", "limits", "meter", "outgoing", "plan", "record"];

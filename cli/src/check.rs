@@ -3,12 +3,13 @@
 use pointsman::{Choice, Config, Dialect, Ladder, Tier, Warning, chains};
 use serde_json::{Value, json};
 
-use crate::{document::Document, envoy, paint};
+use crate::{document::Document, envoy, paint, serve};
 
 /// Prints the configuration as it will act. A document that is wrong does not get here: see [`Document::read`].
 pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dyn std::error::Error>> {
     let config = &document.config;
     let settings = envoy::Settings::of(config).map_err(|error| document.wrong(error))?;
+    let local = serve::Settings::of(config).map_err(|error| document.wrong(error))?;
     let warnings = warnings(config, today);
     if as_json {
         println!("{:#}", report(config, &warnings));
@@ -38,9 +39,10 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
     paint::heading("everything else");
     paint::table(&["request", "goes to"], others(config));
     paint::aside(&format!(
-        "{} chains of upstreams for Envoy, listening on {}",
+        "{} chains of upstreams for Envoy, listening on {}; the gateway listens on {}",
         chains(config).len(),
-        settings.listen
+        settings.listen,
+        local.listen
     ));
     for warning in &warnings {
         paint::warning(&format!("{}: {}", warning.pointer, warning.message));

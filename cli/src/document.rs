@@ -6,6 +6,7 @@ use std::{
 };
 
 use pointsman::{Config, ConfigError};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A document that was read and checked.
@@ -53,6 +54,32 @@ impl Document {
     pub fn wrong(&self, error: ConfigError) -> DocumentError {
         DocumentError::Config(self.path.clone(), error)
     }
+}
+
+/// A door's own section of a checked document, or the defaults where there is none.
+///
+/// # Errors
+/// The first key or value that is wrong, by its JSON Pointer.
+pub fn section<T: DeserializeOwned + Default>(config: &Config, name: &str) -> Result<T, ConfigError> {
+    let Some(section) = config.host_section(name) else { return Ok(T::default()) };
+    serde_path_to_error::deserialize(section).map_err(|error| {
+        let path = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
+        ConfigError { pointer: format!("/{name}{path}"), message: error.into_inner().to_string() }
+    })
+}
+
+/// Holds a door's largest request body against what can be answered at all.
+///
+/// # Errors
+/// None, or more than that.
+pub fn bounded_body(section: &str, max_body: u32, most: usize) -> Result<(), ConfigError> {
+    if max_body > 0 && max_body as usize <= most {
+        return Ok(());
+    }
+    Err(ConfigError {
+        pointer: format!("/{section}/max_body"),
+        message: format!("must be 1 to {most} bytes"),
+    })
 }
 
 impl fmt::Display for DocumentError {

@@ -1,8 +1,11 @@
 //! The `pointsman` command as a library: what it reads, what it writes, what it prints.
 
 pub mod check;
+pub mod clients;
+pub mod descriptors;
 pub mod document;
 pub mod envoy;
 pub mod explain;
 pub mod paint;
+pub mod serve;
 pub mod token;

@@ -1,4 +1,4 @@
-//! `pointsman check | explain | token | envoy`.
+//! `pointsman check | explain | token | envoy | serve`.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use pointsman_cli::{check, document::Document, envoy, explain, paint, token};
+use pointsman_cli::{check, document::Document, envoy, explain, paint, serve, token};
 
 /// Decides, at the network edge, which model answers an LLM request and how much it may think.
 #[derive(Debug, Parser)]
@@ -58,6 +58,17 @@ enum Command {
         #[arg(long, default_value = "envoy-conf", value_name = "DIR")]
         out: PathBuf,
     },
+    /// Run the gateway here: routing, failover, metering, without Envoy.
+    ///
+    /// Keys come from the environment, one variable for each provider. A change of the document is taken up at once,
+    /// also on SIGHUP; a wrong one is reported, and the old one stays.
+    Serve {
+        /// The configuration document, YAML or JSON.
+        config: PathBuf,
+        /// Say in one line of JSON where it listens.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,6 +90,7 @@ fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
         }
         Command::Token { name, stdin } => token::run(name, *stdin),
         Command::Envoy { config, out } => write_envoy(&Document::read(config)?, out),
+        Command::Serve { config, json } => serve::run(config, *json),
     }
 }
 

@@ -33,6 +33,19 @@ pub fn next(text: &str) {
     println!("{CYAN}next{CYAN:#}: {text}");
 }
 
+/// Something that happened meanwhile, to standard error: standard output belongs to the log.
+pub fn note(text: &str) {
+    eprintln!("{CYAN}note{CYAN:#}: {text}");
+}
+
+/// A title and lines to copy, unbroken.
+pub fn recipe(title: &str, lines: &[String]) {
+    println!("  {title}");
+    for line in lines {
+        println!("    {GREEN}{line}{GREEN:#}");
+    }
+}
+
 /// A heading.
 pub fn heading(text: &str) {
     println!("\n{CYAN}{text}{CYAN:#}");

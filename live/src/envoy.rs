@@ -224,10 +224,7 @@ impl Envoy {
 
     /// Resident memory of the process, in bytes.
     pub fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|text| text.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
-        kib.unwrap_or(0) * 1024
+        memory_of(self.pid())
     }
 
     fn log_tail(&self) -> String {
@@ -248,14 +245,14 @@ impl Drop for Envoy {
 
 /// Ends a process when this one ends, however it ends: a static is never dropped, and a killed process drops nothing.
 #[derive(Debug)]
-struct Watchdog {
+pub(crate) struct Watchdog {
     shell: Child,
     /// Closed by the system with the last of this process.
     _line: Option<ChildStdin>,
 }
 
 impl Watchdog {
-    fn over(pid: u32) -> std::io::Result<Self> {
+    pub(crate) fn over(pid: u32) -> std::io::Result<Self> {
         let mut shell = Command::new("sh")
             .args(["-c", "read -r _; kill -9 \"$1\"", "watchdog", &pid.to_string()])
             .stdin(Stdio::piped())
@@ -266,7 +263,7 @@ impl Watchdog {
         Ok(Self { shell, _line: line })
     }
 
-    fn dismiss(&mut self) {
+    pub(crate) fn dismiss(&mut self) {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
     }
@@ -280,6 +277,14 @@ pub fn cpu_of(pid: u32) -> Duration {
     let ticks = |i: usize| fields.get(i).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     // utime and stime, in ticks of 10 ms (USER_HZ is 100 on every Linux that Rust runs on).
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
+}
+
+/// Resident memory of a process, in bytes; 0 where it is gone.
+pub fn memory_of(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|text| text.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 /// A port that nobody listens on. The system hands it out; between this call and the use of it nobody else asks.
@@ -314,7 +319,7 @@ fn write_files(document: &Value, folder: &Path, keys: &[(String, String)]) -> Re
     Ok(())
 }
 
-fn admin_get(admin: SocketAddr, path: &str) -> Result<String, Failure> {
+pub(crate) fn admin_get(admin: SocketAddr, path: &str) -> Result<String, Failure> {
     admin_request(admin, "GET", path)
 }
 

@@ -8,6 +8,8 @@ pub mod component;
 pub mod envoy;
 pub mod filter;
 pub mod folder;
+pub mod gateway;
+pub mod host;
 pub mod node;
 pub mod python;
 pub mod tools;

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod corpus;
+pub mod local;
 pub mod recorder;
 pub mod scripts;
 pub mod stage;

@@ -60,6 +60,18 @@ impl Script {
         Self { document, cast: Vec::new(), options }
     }
 
+    /// An empty one for the native gateway: what is said of the host stands in `serve`.
+    #[must_use]
+    pub fn serving() -> Self {
+        let mut script = Self::new();
+        let section = script.document["envoy"].take();
+        script.document["serve"] = section;
+        if let Some(document) = script.document.as_object_mut() {
+            document.remove("envoy");
+        }
+        script
+    }
+
     /// Adds a provider. A name that the catalogue knows brings the catalogue's models with it.
     #[must_use]
     pub fn provider(self, name: &str, vendor: Vendor) -> Self {
@@ -234,6 +246,16 @@ pub struct Cast {
     pub keys: Vec<(String, String)>,
     /// The providers by name.
     pub providers: BTreeMap<String, Provider>,
+}
+
+impl Cast {
+    /// A provider.
+    ///
+    /// # Panics
+    /// Where there is none of this name.
+    pub fn provider(&self, name: &str) -> &Provider {
+        self.providers.get(name).unwrap_or_else(|| panic!("no provider {name} on this stage"))
+    }
 }
 
 impl Stage {

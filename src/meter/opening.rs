@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+use serde_json::Value;
+
 use super::{Reading, StreamEnd};
 use crate::{
     limits,
@@ -90,6 +92,7 @@ fn judge(dialect: Dialect, reading: &mut Reading, event: Event<'_>) -> Peek {
         return Peek::Failed;
     }
     let names: &[&[u8]] = match dialect {
+        Dialect::Chat if event.data.is_some_and(announces) => return Peek::Wait,
         Dialect::Chat => return Peek::Deliver,
         Dialect::Messages => &[b"message_start", b"ping"],
         Dialect::Responses => {
@@ -97,6 +100,24 @@ fn judge(dialect: Dialect, reading: &mut Reading, event: Event<'_>) -> Peek {
         }
     };
     if names.contains(&event.name) { Peek::Wait } else { Peek::Deliver }
+}
+
+/// Whether a chunk of Chat Completions only says that an answer will begin: a role, and nothing in it yet.
+fn announces(chunk: &[u8]) -> bool {
+    let Ok(Value::Object(chunk)) = serde_json::from_slice(chunk) else { return false };
+    let Some(Value::Array(choices)) = chunk.get("choices") else { return false };
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    let waits = |choice: &Value| {
+        let Some(Value::Object(delta)) = choice.get("delta") else { return false };
+        choice.get("finish_reason").is_none_or(empty)
+            && delta.iter().all(|(name, value)| name == "role" || empty(value))
+    };
+    chunk.get("usage").is_none_or(empty) && choices.iter().all(waits)
 }
 
 #[cfg(test)]
@@ -125,6 +146,14 @@ mod tests {
         assert_eq!(opening(Dialect::Messages, &failed), Peek::Failed);
         let chat = b": queued\n\ndata: {\"error\":{\"code\":502,\"message\":\"x\"}}\n\n";
         assert_eq!(opening(Dialect::Chat, chat), Peek::Failed);
+        // The first chunk of most is a role alone.
+        let role = br#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"usage":null}
+
+"#;
+        assert_eq!(opening(Dialect::Chat, role), Peek::Wait);
+        let mut failed = role.to_vec();
+        failed.extend_from_slice(chat);
+        assert_eq!(opening(Dialect::Chat, &failed), Peek::Failed);
         let responses = b"event: response.created\ndata: {\"type\":\"response.created\",\"response\":{}}\n\nevent: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"status\":\"failed\",\"error\":{\"code\":\"server_error\"}}}\n\n";
         assert_eq!(opening(Dialect::Responses, responses), Peek::Failed);
     }
@@ -133,8 +162,16 @@ mod tests {
     fn content_is_the_clients_and_so_is_what_cannot_be_judged() {
         let messages = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\nevent: content_block_start\ndata: {}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n";
         assert_eq!(opening(Dialect::Messages, messages), Peek::Deliver);
-        let chat = b"data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
-        assert_eq!(opening(Dialect::Chat, chat), Peek::Deliver);
+        for delta in [
+            r#"{"delta":{"content":"x"}}"#,
+            r#"{"delta":{"reasoning_content":"x"}}"#,
+            r#"{"delta":{"role":"assistant","tool_calls":[{"index":0}]}}"#,
+            r#"{"delta":{},"finish_reason":"stop"}"#,
+            r#"{"text":"x"}"#,
+        ] {
+            let chat = alloc::format!("data: {{\"choices\":[{delta}]}}\n\n");
+            assert_eq!(opening(Dialect::Chat, chat.as_bytes()), Peek::Deliver, "{delta}");
+        }
         assert_eq!(Opening::new(Some(Dialect::Chat), BodyKind::Json, 200).peek(), Peek::Deliver);
         assert_eq!(Opening::new(Some(Dialect::Chat), BodyKind::EventStream, 500).peek(), Peek::Deliver);
         let mut endless = Opening::new(Some(Dialect::Chat), BodyKind::EventStream, 200);

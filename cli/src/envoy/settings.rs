@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use pointsman::{Config, ConfigError};
+use pointsman::{Config, ConfigError, limits};
 use serde::Deserialize;
+
+use crate::document;
 
 /// How Envoy is to run. Every field has a default that works on one machine.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,7 +39,7 @@ pub struct Settings {
 }
 
 /// A certificate chain and its key, both PEM.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// File with the chain.
@@ -71,17 +73,8 @@ impl Settings {
     /// # Errors
     /// The first key or value that is wrong, by its JSON Pointer.
     pub fn of(config: &Config) -> Result<Self, ConfigError> {
-        let Some(section) = config.host_section("envoy") else { return Ok(Self::default()) };
-        let settings: Self = serde_path_to_error::deserialize(section).map_err(|error| {
-            let path = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
-            ConfigError { pointer: format!("/envoy{path}"), message: error.into_inner().to_string() }
-        })?;
-        if settings.max_body == 0 || settings.max_body as usize > pointsman::limits::REQUEST_BODY {
-            return Err(ConfigError {
-                pointer: "/envoy/max_body".to_owned(),
-                message: format!("must be 1 to {} bytes", pointsman::limits::REQUEST_BODY),
-            });
-        }
+        let settings: Self = document::section(config, "envoy")?;
+        document::bounded_body("envoy", settings.max_body, limits::REQUEST_BODY)?;
         Ok(settings)
     }
 }

@@ -1,4 +1,5 @@
-//! Three Envoys: as generated with our filter, and the same listener and cluster without it.
+//! What is measured: Envoy as generated with our filter, the native gateway, and the same listener and cluster without
+//! either.
 
 use std::{net::SocketAddr, path::Path};
 
@@ -6,6 +7,8 @@ use live::{
     Failure,
     envoy::{Envoy, Options},
     folder::Folder,
+    gateway::Gateway,
+    host::Host as Running,
     tools,
 };
 use pointsman::{Config, Dialect};
@@ -13,20 +16,24 @@ use pointsman_cli::{document::Document, envoy::Files};
 use pointsman_sim::{Bench, Provider, Vendor};
 use serde_json::{Map, Value, json};
 
-/// Names of the variants, in the order of all that is measured.
-pub(crate) const VARIANTS: [&str; 3] = ["plain", "buffer_only", "pointsman"];
+/// Names of the variants of `bench envoy`, in the order of all that is measured. The first is what the others are held
+/// against.
+pub(crate) const ENVOYS: [&str; 3] = ["plain", "buffer_only", "pointsman"];
+
+/// Those of `bench native`.
+pub(crate) const NATIVE: [&str; 2] = ["plain", "gateway"];
 
 /// The cluster that easy requests go to.
 const CLUSTER: &str = "minimax";
 
 /// A variant, running.
 #[derive(Debug)]
-pub(crate) struct Host(Envoy);
+pub(crate) struct Host(Running);
 
-/// All of them, in the order of [`VARIANTS`].
+/// All of them, in the order of their names.
 #[derive(Debug)]
 pub(crate) struct Hosts {
-    pub(crate) all: [Host; 3],
+    pub(crate) all: Vec<Host>,
     // The files of the generated bootstrap lie there.
     _folder: Folder,
 }
@@ -62,35 +69,55 @@ impl Host {
 }
 
 impl Hosts {
-    /// Starts all of them in front of the upstream.
+    /// Starts a plain Envoy and the gateway in front of the upstream.
+    ///
+    /// # Errors
+    /// One of them does not start.
+    pub(crate) fn native(upstream: SocketAddr, binary: &Path) -> Result<Self, Failure> {
+        let folder = Folder::new("bench")?;
+        let json = document(upstream)?;
+        let plain = plain(&json, folder.path())?;
+        let plain = Envoy::start_raw(|listen, admin| on(&plain, listen, admin), &Options::default())?;
+        let gateway = Gateway::start(binary, &json, &keys(&json)?)?;
+        Ok(Self { all: vec![Host(Running::Envoy(plain)), Host(Running::Native(gateway))], _folder: folder })
+    }
+
+    /// Starts three Envoys in front of the upstream.
     ///
     /// # Errors
     /// Envoy does not start.
-    pub(crate) fn start(upstream: SocketAddr, ours: &Path, buffer: &Path) -> Result<Self, Failure> {
+    pub(crate) fn envoys(upstream: SocketAddr, ours: &Path, buffer: &Path) -> Result<Self, Failure> {
         let folder = Folder::new("bench")?;
         let json = document(upstream)?;
         let plain = plain(&json, folder.path())?;
         let options = |wasm: &Path| Options { wasm: Some(wasm.to_owned()), ..Options::default() };
-        let on = |bootstrap: &Value, listen: SocketAddr, admin: SocketAddr| {
-            let mut bootstrap = bootstrap.clone();
-            bootstrap["admin"]["address"] = socket(admin);
-            bootstrap["static_resources"]["listeners"][0]["address"] = socket(listen);
-            bootstrap
-        };
         let buffering = with_filter(&plain, buffer);
-        let keys: Vec<(String, String)> = Config::from_json(json.to_string().as_bytes())
-            .map_err(|error| Failure::new(error.to_string()))?
-            .providers()
-            .iter()
-            .filter_map(|provider| Some((provider.key_env.clone()?, format!("sk-bench-{}", provider.name))))
-            .collect();
         let all = [
-            Host(Envoy::start_raw(|listen, admin| on(&plain, listen, admin), &Options::default())?),
-            Host(Envoy::start_raw(|listen, admin| on(&buffering, listen, admin), &Options::default())?),
-            Host(Envoy::start(&json, &keys, &options(ours))?),
+            Envoy::start_raw(|listen, admin| on(&plain, listen, admin), &Options::default())?,
+            Envoy::start_raw(|listen, admin| on(&buffering, listen, admin), &Options::default())?,
+            Envoy::start(&json, &keys(&json)?, &options(ours))?,
         ];
+        let all = all.into_iter().map(|envoy| Host(Running::Envoy(envoy))).collect();
         Ok(Self { all, _folder: folder })
     }
+}
+
+/// A bootstrap of one's own on these addresses.
+fn on(bootstrap: &Value, listen: SocketAddr, admin: SocketAddr) -> Value {
+    let mut bootstrap = bootstrap.clone();
+    bootstrap["admin"]["address"] = socket(admin);
+    bootstrap["static_resources"]["listeners"][0]["address"] = socket(listen);
+    bootstrap
+}
+
+/// A key for each provider that wants one.
+fn keys(json: &Value) -> Result<Vec<(String, String)>, Failure> {
+    let config = Config::from_json(json.to_string().as_bytes());
+    let config = config.map_err(|error| Failure::new(error.to_string()))?;
+    let key = |provider: &pointsman::Provider| {
+        Some((provider.key_env.clone()?, format!("sk-bench-{}", provider.name)))
+    };
+    Ok(config.providers().iter().filter_map(key).collect())
 }
 
 /// The example configuration with all of its providers at one address. No access log: a plain proxy has none.
@@ -108,7 +135,9 @@ fn document(upstream: SocketAddr) -> Result<Value, Failure> {
     }
     let mut json = example.json;
     json["providers"] = Value::Object(providers);
-    json["envoy"] = json!({ "access_log": "off" });
+    for section in ["envoy", "serve"] {
+        json[section] = json!({ "access_log": "off" });
+    }
     Ok(json)
 }
 

@@ -26,11 +26,11 @@ pub(crate) struct Sample {
     pub(crate) p50_us: f64,
     /// The time that one of a hundred requests takes longer than.
     pub(crate) p99_us: f64,
-    /// Envoy's own CPU time per request, all threads.
+    /// The host's own CPU time per request, all threads.
     pub(crate) cpu_us: f64,
 }
 
-/// A client with a thread of its own, so that its work is not Envoy's.
+/// A client with a thread of its own, so that its work is not the host's.
 #[derive(Debug)]
 pub(crate) struct Load {
     runtime: Runtime,

@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: what the filter costs a real Envoy, and what its parts cost alone.
+//! `cargo xtask bench`: what the filter costs a real Envoy, what the gateway costs beside one, and what the parts of the
+//! core cost alone.
 
 mod agents;
 mod body;
 mod hosts;
 mod load;
 mod report;
+mod streams;
 
 use std::{
     process::{Command, Stdio},
@@ -12,13 +14,12 @@ use std::{
 };
 
 use clap::Subcommand;
-use live::{Failure, filter, tools};
-use serde::Serialize;
+use live::{Failure, filter, gateway, tools};
 use tokio::runtime::Runtime;
 
 use self::{
     body::{CASES, Case},
-    hosts::{Host, Hosts, VARIANTS},
+    hosts::{ENVOYS, Host, Hosts, NATIVE},
     load::{Load, Sample},
     report::Results,
 };
@@ -45,6 +46,24 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
         rounds: u32,
     },
+    /// A plain Envoy, and the native gateway.
+    Native {
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+        /// How often each of them is measured.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        rounds: u32,
+        /// Instead: the gateway's memory over time under many streams at once.
+        #[arg(long)]
+        streams: bool,
+        /// With --streams: how many.
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+        /// With --streams: how long each lasts, in seconds.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=3600))]
+        seconds: u32,
+    },
     /// The parts of the core, by themselves.
     Core,
     /// Whole runs of agents, and what they cost under one policy or another, caches included.
@@ -58,30 +77,31 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
     match bench {
         Bench::Core => core(),
-        Bench::Agents(options) if cfg!(debug_assertions) => {
-            let mut arguments = vec!["agents".to_owned()];
-            arguments.extend(options.arguments());
-            optimised(&arguments)
-        }
-        Bench::Agents(options) => agents::run(options),
         // A client that is slow itself lets Envoy fall asleep between requests, and waking up is counted as work.
-        Bench::Envoy { json, rounds } if cfg!(debug_assertions) => {
-            let mut arguments = vec!["envoy".to_owned(), "--rounds".to_owned(), rounds.to_string()];
-            if *json {
-                arguments.push("--json".to_owned());
-            }
-            optimised(&arguments)
-        }
-        &Bench::Envoy { json, rounds } => {
-            let results = envoy(rounds)?;
+        _ if cfg!(debug_assertions) => optimised(),
+        &Bench::Envoy { json, rounds } => print(&envoy(rounds)?, json),
+        &Bench::Native { json, streams: true, count, seconds, .. } => {
+            let course = streams::run(count, Duration::from_secs(seconds.into()))?;
             if json {
-                println!("{:#}", results.json());
+                println!("{:#}", course.json());
             } else {
-                results.print();
+                course.print();
             }
-            Ok(())
+            course.judge()
         }
+        &Bench::Native { json, rounds, .. } => print(&native(rounds)?, json),
+        Bench::Agents(options) => agents::run(options),
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one arm of a match among others that can fail")]
+fn print(results: &Results, json: bool) -> Result<(), Failure> {
+    if json {
+        println!("{:#}", results.json());
+    } else {
+        results.print();
+    }
+    Ok(())
 }
 
 fn core() -> Result<(), Failure> {
@@ -89,13 +109,12 @@ fn core() -> Result<(), Failure> {
 }
 
 /// The same command, built for speed.
-fn optimised(arguments: &[String]) -> Result<(), Failure> {
-    let progress = Progress::begin("building the bench for speed");
+fn optimised() -> Result<(), Failure> {
+    let progress = Progress::begin("building the load generator for speed");
     tools::run(cargo().args(["build", "--quiet", "--locked", "--release", "--package", "xtask"]))?;
     drop(progress);
     let mut command = Command::new(tools::root().join("target/release/xtask"));
-    command.arg("bench").args(arguments);
-    // Paths are the caller's, not the project's.
+    command.args(std::env::args_os().skip(1));
     status(&mut command)
 }
 
@@ -115,15 +134,7 @@ fn status(command: &mut Command) -> Result<(), Failure> {
 struct Measured {
     case: &'static Case,
     /// For each variant, its rounds.
-    samples: [Vec<Sample>; 3],
-}
-
-/// Resident memory after the load, in bytes, by variant.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Memory {
-    plain: u64,
-    buffer_only: u64,
-    pointsman: u64,
+    samples: Vec<Vec<Sample>>,
 }
 
 fn envoy(rounds: u32) -> Result<Results, Failure> {
@@ -134,9 +145,30 @@ fn envoy(rounds: u32) -> Result<Results, Failure> {
     progress.step("starting three Envoys");
     let runtime = Runtime::new()?;
     let upstream = runtime.block_on(hosts::upstream())?;
-    let hosts = Hosts::start(upstream.addr(), &ours, &buffer)?;
-    let load = Load::new(CONNECTIONS)?;
+    let hosts = Hosts::envoys(upstream.addr(), &ours, &buffer)?;
+    measure(&progress, &hosts, &ENVOYS, true, rounds)
+}
 
+fn native(rounds: u32) -> Result<Results, Failure> {
+    let progress = Progress::begin("getting Envoy");
+    tools::envoy()?;
+    progress.step("building the gateway");
+    let binary = gateway::build()?;
+    progress.step("starting a plain Envoy and the gateway");
+    let runtime = Runtime::new()?;
+    let upstream = runtime.block_on(hosts::upstream())?;
+    let hosts = Hosts::native(upstream.addr(), &binary)?;
+    measure(&progress, &hosts, &NATIVE, false, rounds)
+}
+
+fn measure(
+    progress: &Progress,
+    hosts: &Hosts,
+    names: &'static [&'static str],
+    bars: bool,
+    rounds: u32,
+) -> Result<Results, Failure> {
+    let load = Load::new(CONNECTIONS)?;
     progress.step("warming up");
     for host in &hosts.all {
         for case in &CASES {
@@ -145,21 +177,21 @@ fn envoy(rounds: u32) -> Result<Results, Failure> {
     }
     progress.step(&format!("measuring, {rounds} rounds"));
     let mut measured: Vec<Measured> =
-        CASES.iter().map(|case| Measured { case, samples: [Vec::new(), Vec::new(), Vec::new()] }).collect();
+        CASES.iter().map(|case| Measured { case, samples: vec![Vec::new(); names.len()] }).collect();
     let mut order = Order(0x5eed);
     for round in 1..=rounds {
         progress.detail(&format!("measuring, round {round} of {rounds}"));
         for case in order.shuffled(CASES.len()) {
-            // The three of a round stand close together in time: what else the machine does meets all of them.
-            for variant in order.shuffled(VARIANTS.len()) {
+            // Those of a round stand close together in time: what else the machine does meets all of them.
+            for variant in order.shuffled(names.len()) {
                 let measured = &mut measured[case];
                 let sample = load.run(&hosts.all[variant], measured.case, WINDOW)?;
                 measured.samples[variant].push(sample);
             }
         }
     }
-    let [plain, buffer_only, pointsman] = hosts.all.each_ref().map(Host::memory);
-    Ok(Results { rounds, measured, memory: Memory { plain, buffer_only, pointsman } })
+    let memory = hosts.all.iter().map(Host::memory).collect();
+    Ok(Results { names, bars, rounds, measured, memory })
 }
 
 /// Orders at random, the same in every run.

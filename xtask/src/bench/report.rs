@@ -3,7 +3,7 @@
 use pointsman_cli::paint;
 use serde_json::{Map, Value, json};
 
-use super::{Measured, Memory, hosts::VARIANTS, load::Sample};
+use super::{Measured, load::Sample};
 use crate::table::{BOLD, Cell, Column, DIM, GREEN, PLAIN, RED, Table, YELLOW};
 
 /// The most memory that the filter may take over a plain Envoy.
@@ -12,9 +12,14 @@ const MEMORY_MB: f64 = 40.0;
 /// Everything that was measured.
 #[derive(Debug)]
 pub(crate) struct Results {
+    /// Names of the variants; the others are held against the first.
+    pub(crate) names: &'static [&'static str],
+    /// Whether the last one has a bar to meet.
+    pub(crate) bars: bool,
     pub(crate) rounds: u32,
     pub(crate) measured: Vec<Measured>,
-    pub(crate) memory: Memory,
+    /// Resident memory after the load, in bytes, by variant.
+    pub(crate) memory: Vec<u64>,
 }
 
 /// How a variant stands to the plain Envoy: medians of the ratios of single rounds.
@@ -51,7 +56,7 @@ impl Results {
     pub(crate) fn json(&self) -> Value {
         let case = |measured: &Measured| {
             let mut figures = Map::new();
-            for (i, name) in VARIANTS.iter().enumerate() {
+            for (i, name) in self.names.iter().enumerate() {
                 let Sample { rps, p50_us, p99_us, cpu_us } = measured.middle(i);
                 let mut of = json!({ "rps": cut(rps), "p50_us": cut(p50_us), "p99_us": cut(p99_us), "cpu_us": cut(cpu_us) });
                 if i > 0 {
@@ -61,7 +66,9 @@ impl Results {
                 }
                 figures.insert((*name).to_owned(), of);
             }
-            figures.insert("cpu_target".to_owned(), json!(measured.case.target));
+            if self.bars {
+                figures.insert("cpu_target".to_owned(), json!(measured.case.target));
+            }
             figures
         };
         let mut bodies = Vec::new();
@@ -76,27 +83,32 @@ impl Results {
                 bodies.push(Value::Object(figures));
             }
         }
-        let Memory { plain, buffer_only, pointsman } = self.memory;
+        let mut memory: Map<String, Value> = self
+            .names
+            .iter()
+            .zip(&self.memory)
+            .map(|(name, bytes)| (format!("{name}_bytes"), json!(bytes)))
+            .collect();
+        memory.insert("over_plain_mb".to_owned(), json!(cut(self.over_plain())));
+        if self.bars {
+            memory.insert("target_mb".to_owned(), json!(MEMORY_MB));
+        }
         json!({
             "rounds": self.rounds,
             "bodies": bodies,
             "stream": stream,
-            "memory": {
-                "plain_bytes": plain,
-                "buffer_only_bytes": buffer_only,
-                "pointsman_bytes": pointsman,
-                "pointsman_over_plain_mb": cut(self.memory.over_plain()),
-                "target_mb": MEMORY_MB,
-            },
+            "memory": memory,
         })
     }
 
     /// The figures as a table.
     pub(crate) fn print(&self) {
-        paint::heading(&format!("Envoy with one worker, 8 connections, median of {} rounds", self.rounds));
+        let what =
+            if self.bars { "Envoy with one worker" } else { "the gateway beside an Envoy with one worker" };
+        paint::heading(&format!("{what}, 8 connections, median of {} rounds", self.rounds));
         let mut table = Table::new(&[
             Column::Left("request"),
-            Column::Left("Envoy"),
+            Column::Left("host"),
             Column::Right("CPU ×"),
             Column::Right("at most"),
             Column::Right("aim"),
@@ -111,61 +123,65 @@ impl Results {
             if n > 0 {
                 table.rule();
             }
-            for (i, name) in VARIANTS.iter().enumerate() {
-                table.row(row(measured, i, name));
+            for (i, name) in self.names.iter().enumerate() {
+                table.row(self.row(measured, i, name));
             }
         }
         table.print();
-        let over = self.memory.over_plain();
-        let (mark, style) = if over <= MEMORY_MB { ("✓", GREEN) } else { ("✗", RED) };
-        anstream::println!(
-            "\n{style}{mark}{style:#} memory {over:.1} MB over the plain Envoy's {:.1} MB, at most {MEMORY_MB:.0} MB",
-            megabytes(self.memory.plain)
-        );
+        let (over, plain) = (self.over_plain(), megabytes(self.memory.first().copied().unwrap_or(0)));
+        if self.bars {
+            let (mark, style) = if over <= MEMORY_MB { ("✓", GREEN) } else { ("✗", RED) };
+            anstream::println!(
+                "\n{style}{mark}{style:#} memory {over:.1} MB over the plain Envoy's {plain:.1} MB, at most {MEMORY_MB:.0} MB"
+            );
+        } else {
+            anstream::println!("\nmemory {:.1} MB, the plain Envoy's {plain:.1} MB", plain + over);
+        }
         paint::aside(
-            "CPU is Envoy's alone, all threads; ratios are to the plain Envoy of the same round. The plain one has the \
+            "CPU is the host's alone, all threads; ratios are to the plain Envoy of the same round. The plain one has the \
              same listener, buffers and cluster, a static route, no filter and no retries.",
         );
     }
-}
 
-fn row(measured: &Measured, variant: usize, name: &str) -> Vec<Cell> {
-    let case = measured.case;
-    let Sample { rps, p50_us, p99_us, cpu_us } = measured.middle(variant);
-    let title = if variant == 0 { case.title() } else { String::new() };
-    let mut cells = vec![Cell::new(title, BOLD), Cell::new(name.replace('_', " "), PLAIN)];
-    if variant == 0 {
-        cells.extend(["1", "", "", "1", "1"].map(|text| Cell::new(text, DIM)));
-    } else {
-        let ratios = measured.ratios(variant);
-        let ours = variant == VARIANTS.len() - 1;
-        let style = match ratios.cpu {
-            _ if !ours => DIM,
-            cpu if cpu <= case.aim => GREEN.bold(),
-            cpu if cpu <= case.target => YELLOW.bold(),
-            _ => RED,
-        };
-        let bound = |bound: f64| if ours { format!("{bound:.2}") } else { String::new() };
+    fn row(&self, measured: &Measured, variant: usize, name: &str) -> Vec<Cell> {
+        let case = measured.case;
+        let Sample { rps, p50_us, p99_us, cpu_us } = measured.middle(variant);
+        let title = if variant == 0 { case.title() } else { String::new() };
+        let mut cells = vec![Cell::new(title, BOLD), Cell::new(name.replace('_', " "), PLAIN)];
+        if variant == 0 {
+            cells.extend(["1", "", "", "1", "1"].map(|text| Cell::new(text, DIM)));
+        } else {
+            let ratios = measured.ratios(variant);
+            let ours = self.bars && variant + 1 == self.names.len();
+            let style = match ratios.cpu {
+                _ if !self.bars => PLAIN.bold(),
+                _ if !ours => DIM,
+                cpu if cpu <= case.aim => GREEN.bold(),
+                cpu if cpu <= case.target => YELLOW.bold(),
+                _ => RED,
+            };
+            let bound = |bound: f64| if ours { format!("{bound:.2}") } else { String::new() };
+            cells.extend([
+                Cell::new(format!("{:.2}", ratios.cpu), style),
+                bound(case.target).into(),
+                Cell::new(bound(case.aim), DIM),
+                format!("{:.2}", ratios.p50).into(),
+                format!("{:.2}", ratios.rps).into(),
+            ]);
+        }
         cells.extend([
-            Cell::new(format!("{:.2}", ratios.cpu), style),
-            bound(case.target).into(),
-            Cell::new(bound(case.aim), DIM),
-            format!("{:.2}", ratios.p50).into(),
-            format!("{:.2}", ratios.rps).into(),
+            format!("{cpu_us:.1} µs").into(),
+            format!("{p50_us:.0} µs").into(),
+            format!("{p99_us:.0} µs").into(),
+            format!("{rps:.0}").into(),
         ]);
+        cells
     }
-    cells.extend([
-        format!("{cpu_us:.1} µs").into(),
-        format!("{p50_us:.0} µs").into(),
-        format!("{p99_us:.0} µs").into(),
-        format!("{rps:.0}").into(),
-    ]);
-    cells
-}
 
-impl Memory {
+    /// The last one's memory over the first one's, in megabytes.
     fn over_plain(&self) -> f64 {
-        megabytes(self.pointsman) - megabytes(self.plain)
+        let of = |bytes: Option<&u64>| megabytes(bytes.copied().unwrap_or(0));
+        of(self.memory.last()) - of(self.memory.first())
     }
 }
 
@@ -202,7 +218,7 @@ mod tests {
     fn a_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians() {
         let plain = [10.0, 100.0, 20.0].map(sample).to_vec();
         let ours = [20.0, 110.0, 50.0].map(sample).to_vec();
-        let measured = Measured { case: &CASES[0], samples: [plain, Vec::new(), ours] };
+        let measured = Measured { case: &CASES[0], samples: vec![plain, Vec::new(), ours] };
         // 2.0, 1.1 and 2.5; the medians alone would say 50 / 20.
         assert!((measured.ratios(2).cpu - 2.0).abs() < 1e-9);
         assert!((measured.middle(0).cpu_us - 20.0).abs() < 1e-9);

@@ -1,4 +1,4 @@
-//! A client of the Envoy: HTTP/1.1 on one connection, one request after the other.
+//! A client of the host: HTTP/1.1 on one connection, one request after the other.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -105,5 +105,5 @@ impl Client {
 }
 
 fn failed(error: &dyn std::error::Error) -> Failure {
-    Failure::new(format!("no answer from Envoy: {error}"))
+    Failure::new(format!("no answer from the host: {error}"))
 }

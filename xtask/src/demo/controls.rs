@@ -1,9 +1,9 @@
 //! Controls: the same requests with the tiers decided otherwise. A bill that is small says little by itself; all-cheap
 //! is smaller. What counts is where the money went, so one control spends the very same mix of tiers at random.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use live::Failure;
+use live::{Failure, host::Program};
 use pointsman_cli::document::Document;
 use tokio::task::JoinHandle;
 
@@ -42,10 +42,10 @@ pub(crate) struct Control {
 
 impl Controls {
     /// Starts a stage for each, meanwhile.
-    pub(crate) fn prepare(document: &Arc<Document>, wasm: &Path) -> Self {
+    pub(crate) fn prepare(document: &Arc<Document>, program: &Program) -> Self {
         let start = || {
-            let (document, wasm) = (Arc::clone(document), wasm.to_owned());
-            tokio::spawn(async move { Stage::simulated(&document, &wasm).await })
+            let (document, program) = (Arc::clone(document), program.clone());
+            tokio::spawn(async move { Stage::simulated(&document, &program).await })
         };
         let tiers = document.config.ladders().first().map(|ladder| &ladder.tiers);
         Self {

@@ -1,4 +1,4 @@
-//! The bill: what Envoy's access log says of each request, and whether all books agree.
+//! The bill: what the host's access log says of each request, and whether all books agree.
 
 use std::collections::BTreeMap;
 
@@ -138,7 +138,7 @@ pub(crate) fn dollars(money: PicoUsd) -> f64 {
     money.pico() as f64 / 1e12
 }
 
-/// Holds the bill against the two other books: Envoy's statistics, and what the providers themselves will charge.
+/// Holds the bill against the two other books: the host's statistics, and what the providers themselves will charge.
 pub(crate) fn audit(stage: &Stage, rows: &[Row]) -> Result<Vec<String>, Failure> {
     let sum = Sum::of(rows);
     let mut faults = Vec::new();
@@ -151,15 +151,19 @@ pub(crate) fn audit(stage: &Stage, rows: &[Row]) -> Result<Vec<String>, Failure>
         rows.iter().filter(|row| row.status == 200 && row.output_tokens.is_none()).count() as u64;
     equal("answers without usage", unreported, 0);
 
-    let statistics = statistics(&stage.envoy.prometheus()?);
+    let statistics = statistics(&stage.host.prometheus()?);
     let counter = |name: &str| statistics.get(name).copied().unwrap_or(0);
-    equal("pico-dollars in Envoy's statistics", sum.cost.pico(), counter("cost_picodollars"));
-    equal("baseline in Envoy's statistics", sum.baseline.pico(), counter("baseline_picodollars"));
+    equal("pico-dollars in the host's statistics", sum.cost.pico(), counter("cost_picodollars"));
+    equal("baseline in the host's statistics", sum.baseline.pico(), counter("baseline_picodollars"));
     let prompt = counter("tokens input") + counter("tokens cached") + counter("tokens cache_write");
-    equal("prompt tokens in Envoy's statistics", sum.input_tokens, prompt);
-    equal("output tokens in Envoy's statistics", sum.output_tokens, counter("tokens output"));
-    equal("requests in Envoy's statistics", sum.requests, counter("requests"));
-    equal("attempts in Envoy's statistics", rows.iter().map(|row| row.attempts).sum(), counter("attempts"));
+    equal("prompt tokens in the host's statistics", sum.input_tokens, prompt);
+    equal("output tokens in the host's statistics", sum.output_tokens, counter("tokens output"));
+    equal("requests in the host's statistics", sum.requests, counter("requests"));
+    equal(
+        "attempts in the host's statistics",
+        rows.iter().map(|row| row.attempts).sum(),
+        counter("attempts"),
+    );
 
     let (mut prompt, mut cached, mut output) = (0, 0, 0);
     for (_, seen) in stage.seen() {

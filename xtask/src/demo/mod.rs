@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: a real Envoy with the filter in front of simulated providers, requests of every kind, one
-//! provider that dies, and the bill beside the bill that it would have been.
+//! `cargo xtask demo`: a real host in front of simulated providers, requests of every kind, one provider that dies, and
+//! the bill beside the bill that it would have been. The same on every host.
 
 mod answer;
 mod client;
@@ -14,8 +14,8 @@ mod witness;
 
 use std::{sync::Arc, time::Instant};
 
-use clap::Args;
-use live::{Failure, filter, tools};
+use clap::{Args, ValueEnum};
+use live::{Failure, host::Program};
 use pointsman_cli::paint;
 use tokio::runtime::Runtime;
 
@@ -38,7 +38,10 @@ pub(crate) struct Options {
     /// Print JSON for machines.
     #[arg(long)]
     json: bool,
-    /// Leave Envoy and the providers running afterwards, and say how to use them.
+    /// What runs the document. The table is the same on each.
+    #[arg(long, value_enum, default_value_t = On::Envoy)]
+    host: On,
+    /// Leave the host and the providers running afterwards, and say how to use them.
     #[arg(long)]
     keep: bool,
     /// Ask the real providers whose key is in the environment. Costs money; says how much at most before.
@@ -47,6 +50,32 @@ pub(crate) struct Options {
     /// Do not ask before spending money.
     #[arg(long, requires = "live")]
     yes: bool,
+}
+
+/// The hosts that the demo can be shown on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum On {
+    /// A real Envoy with the filter.
+    Envoy,
+    /// The native gateway, `pointsman serve`.
+    Native,
+}
+
+impl On {
+    /// Fetches and builds it.
+    fn prepare(self) -> Result<Program, Failure> {
+        match self {
+            Self::Envoy => Program::envoy(),
+            Self::Native => Program::native(),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::Native => "the gateway",
+        }
+    }
 }
 
 /// Runs it.
@@ -60,15 +89,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 async fn simulated(options: &Options) -> Result<(), Failure> {
     let began = Instant::now();
-    let progress = Progress::begin("getting Envoy");
-    tools::envoy()?;
-    progress.step("building the filter");
-    let wasm = filter::build()?;
+    let name = options.host.name();
+    let progress = Progress::begin(&format!("getting and building {name}"));
+    let program = options.host.prepare()?;
     let bundles = Bundle::all()?;
     let document = Arc::new(stage::example()?);
-    progress.step("starting simulated providers and Envoy");
-    let controls = Controls::prepare(&document, &wasm);
-    let stage = Stage::simulated(&document, &wasm).await?;
+    progress.step(&format!("starting simulated providers and {name}"));
+    let controls = Controls::prepare(&document, &program);
+    let stage = Stage::simulated(&document, &program).await?;
 
     let half = bundles.len() / 2;
     progress.step(&format!("sending {} requests, one provider dies half-way", bundles.len()));
@@ -102,10 +130,10 @@ async fn simulated(options: &Options) -> Result<(), Failure> {
         return Err(Failure::new(format!("the demo does not show what it should:{list}")));
     }
     if !options.json {
-        report.print_proofs(began.elapsed());
+        report.print_proofs(name, began.elapsed());
     }
     if options.keep {
-        keep(&stage, options.json).await?;
+        keep(&stage, name, options.json).await?;
     }
     Ok(())
 }
@@ -129,15 +157,15 @@ fn baseline(config: &pointsman::Config) -> String {
 }
 
 /// Leaves everything running until Ctrl-C.
-async fn keep(stage: &Stage, quiet: bool) -> Result<(), Failure> {
+async fn keep(stage: &Stage, name: &str, quiet: bool) -> Result<(), Failure> {
     if let Some(provider) = stage.providers.get(MORTAL) {
         provider.restart().await?;
     }
-    let url = stage.envoy.url();
+    let url = stage.host.url();
     let text = format!(
-        "Envoy listens on {url}, its admin page is http://{}\nfiles: {}\n{}\n",
-        stage.envoy.admin(),
-        stage.envoy.folder().display(),
+        "{name} listens on {url}, its admin page is http://{}\nfiles: {}\n{}\n",
+        stage.host.admin(),
+        stage.host.folder().display(),
         stage::instructions(&url)
     );
     if quiet {

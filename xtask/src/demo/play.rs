@@ -35,7 +35,7 @@ pub(crate) struct Exchange {
     pub(crate) dialect: Dialect,
     pub(crate) stream: bool,
     pub(crate) answer: Answer,
-    /// What the core says in this process, without Envoy.
+    /// What the core says in this process, without the host.
     pub(crate) plan: Plan,
     /// It was sent after the death.
     pub(crate) orphaned: bool,
@@ -60,14 +60,14 @@ pub(crate) struct Played {
 /// Sends everything.
 ///
 /// # Errors
-/// Where Envoy itself does not answer. What is wrong with an answer is among the faults.
+/// Where the host itself does not answer. What is wrong with an answer is among the faults.
 pub(crate) async fn play(
     stage: &Stage,
     script: Script<'_>,
     mut tell: impl FnMut(usize, &str),
 ) -> Result<Played, Failure> {
     let mut played = Played::default();
-    let mut client = Client::new(stage.envoy.address());
+    let mut client = Client::new(stage.host.address());
     for (i, bundle) in script.bundles.iter().enumerate() {
         if let Some((at, name)) = script.death
             && at == i

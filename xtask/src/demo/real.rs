@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use live::{Failure, filter, tools};
+use live::Failure;
 use pointsman::{Config, Dialect, PicoUsd};
 use pointsman_cli::{document::Document, paint};
 use serde_json::{Value, json};
@@ -61,12 +61,11 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
         confirm()?;
     }
 
-    let progress = Progress::begin("getting Envoy");
-    tools::envoy()?;
-    progress.step("building the filter");
-    let wasm = filter::build()?;
-    progress.step("starting Envoy");
-    let stage = Stage::real(&json, keys, &wasm).await?;
+    let name = options.host.name();
+    let progress = Progress::begin(&format!("getting and building {name}"));
+    let program = options.host.prepare()?;
+    progress.step(&format!("starting {name}"));
+    let stage = Stage::real(&json, keys, &program).await?;
     progress.step("asking");
     let script = Script { bundles: &bundles, death: None, tiers: None };
     let played = play::play(&stage, script, |_, id| progress.detail(id)).await?;
@@ -90,7 +89,7 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::new(format!("not every request was answered:{list}")));
     }
     if options.keep {
-        keep(&stage, options.json).await?;
+        keep(&stage, name, options.json).await?;
     }
     Ok(())
 }

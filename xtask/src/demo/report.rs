@@ -227,7 +227,7 @@ impl Report<'_> {
     }
 
     /// What the run has shown. Only to be called when it has.
-    pub(crate) fn print_proofs(&self, took: Duration) {
+    pub(crate) fn print_proofs(&self, host: &str, took: Duration) {
         println!();
         let sum = Sum::of(self.rows);
         paint::done(&format!("{} requests in three APIs, every answer in its client's own", sum.requests));
@@ -238,10 +238,12 @@ impl Report<'_> {
             ));
         }
         paint::done("event streams arrived as they were sent, byte for byte, none held back");
-        paint::done("the bill, Envoy's statistics and the providers' own records agree to the last token");
+        paint::done(&format!(
+            "the bill, the counters of {host} and the providers' own records agree to the last token"
+        ));
         paint::done("no key and no internal header went astray; HTTP/2 over TLS to every provider");
         paint::aside(&format!(
-            "answers are made up by simulated providers; prices are the catalogue's, figures are the filter's own              ({:.1} s)",
+            "answers are made up by simulated providers; prices are the catalogue's, figures are the router's own              ({:.1} s)",
             took.as_secs_f64()
         ));
     }

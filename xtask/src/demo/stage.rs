@@ -1,33 +1,33 @@
-//! The stage: simulated providers behind TLS, and a real Envoy in front of them.
+//! The stage: simulated providers behind TLS, and a real host in front of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use live::{
     Failure,
-    envoy::{Envoy, Options},
     folder::Folder,
+    host::{Host, Program},
     tools,
 };
 use pointsman::{Config, Dialect, Router};
-use pointsman_cli::document::Document;
+use pointsman_cli::{clients, document::Document};
 use pointsman_sim::{Ca, Provider, Seen, Vendor};
 use serde_json::{Map, Value, json};
 
 /// The name in the certificates and in SNI. It resolves to loopback everywhere.
 const HOST: &str = "localhost";
 
-/// A running Envoy, with simulated providers unless they are the real ones.
+/// A running host, with simulated providers unless they are the real ones.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    pub(crate) envoy: Envoy,
+    pub(crate) host: Host,
     /// By name; empty where the providers are real.
     pub(crate) providers: BTreeMap<String, Provider>,
-    /// The same decisions as in the filter, made here.
+    /// The same decisions as in the host, made here.
     pub(crate) router: Router,
     // The certificate authority lies there.
     _folder: Option<Folder>,
@@ -48,11 +48,11 @@ pub(crate) fn key_of(provider: &str) -> String {
 }
 
 impl Stage {
-    /// Starts simulated providers for all that the document names, and Envoy on the document with their addresses.
+    /// Starts simulated providers for all that the document names, and the host on the document with their addresses.
     ///
     /// # Errors
-    /// Envoy cannot be had or started, or a provider cannot listen.
-    pub(crate) async fn simulated(document: &Document, wasm: &Path) -> Result<Self, Failure> {
+    /// The host cannot be had or started, or a provider cannot listen.
+    pub(crate) async fn simulated(document: &Document, program: &Program) -> Result<Self, Failure> {
         let folder = Folder::new("demo")?;
         let ca = Ca::new();
         let ca_path = folder.path().join("ca.pem");
@@ -81,22 +81,22 @@ impl Stage {
         json["providers"] = Value::Object(settings);
         // For the controls, which force a tier on every request.
         json["override"] = json!(["tier"]);
-        json["envoy"] = json!({ "ca": ca_path });
-        let envoy = start(json.clone(), keys, wasm.to_owned()).await?;
-        Ok(Self { envoy, providers, router: router(&json)?, _folder: Some(folder) })
+        json[program.section()] = json!({ "ca": ca_path });
+        let host = start(json.clone(), keys, program.clone()).await?;
+        Ok(Self { host, providers, router: router(&json)?, _folder: Some(folder) })
     }
 
-    /// Starts Envoy on a document as it is, in front of the real providers.
+    /// Starts the host on a document as it is, in front of the real providers.
     ///
     /// # Errors
     /// As [`simulated`](Self::simulated).
     pub(crate) async fn real(
         json: &Value,
         keys: Vec<(String, String)>,
-        wasm: &Path,
+        program: &Program,
     ) -> Result<Self, Failure> {
-        let envoy = start(json.clone(), keys, wasm.to_owned()).await?;
-        Ok(Self { envoy, providers: BTreeMap::new(), router: router(json)?, _folder: None })
+        let host = start(json.clone(), keys, program.clone()).await?;
+        Ok(Self { host, providers: BTreeMap::new(), router: router(json)?, _folder: None })
     }
 
     /// The provider of a target `provider/model`.
@@ -111,23 +111,22 @@ impl Stage {
         })
     }
 
-    /// The lines of the access log, once there are as many as requests. Envoy writes them a moment after the answer.
+    /// The lines of the access log, once there are as many as requests. They are written a moment after the answer.
     pub(crate) async fn log(&self, requests: usize) -> Result<Vec<Value>, Failure> {
         for _ in 0..100 {
-            let lines = self.envoy.access_log();
+            let lines = self.host.access_log();
             if lines.len() >= requests {
                 return Ok(lines);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(Failure::new(format!("the access log does not have {requests} lines:\n{}", self.envoy.log())))
+        Err(Failure::new(format!("the access log does not have {requests} lines:\n{}", self.host.log())))
     }
 }
 
-/// Envoy's start blocks until it is ready.
-async fn start(json: Value, keys: Vec<(String, String)>, wasm: PathBuf) -> Result<Envoy, Failure> {
-    let options = Options { wasm: Some(wasm), ..Options::default() };
-    let started = tokio::task::spawn_blocking(move || Envoy::start(&json, &keys, &options)).await;
+/// A host's start blocks until it is ready.
+async fn start(json: Value, keys: Vec<(String, String)>, program: Program) -> Result<Host, Failure> {
+    let started = tokio::task::spawn_blocking(move || program.start(&json, &keys)).await;
     started.map_err(|error| Failure::new(error.to_string()))?
 }
 
@@ -167,36 +166,10 @@ fn models_of(config: &Config, provider: &str) -> Vec<String> {
 /// How to point clients at a gateway.
 pub(crate) fn instructions(url: &str) -> String {
     let mut text = String::new();
-    let example = json!({ "model": "auto", "messages": [{ "role": "user", "content": "Hello!" }] });
-    for (title, lines) in [
-        (
-            "curl",
-            vec![format!(
-                "curl {url}/v1/chat/completions -H 'content-type: application/json' -d '{example}'"
-            )],
-        ),
-        (
-            "OpenAI SDK (Python)",
-            vec![
-                format!("client = OpenAI(base_url=\"{url}/v1\", api_key=\"any\")"),
-                "client.chat.completions.create(model=\"auto\", messages=[…])".to_owned(),
-            ],
-        ),
-        (
-            "Anthropic SDK (Python)",
-            vec![
-                format!("client = Anthropic(base_url=\"{url}\", api_key=\"any\")"),
-                "client.messages.create(model=\"auto\", max_tokens=1024, messages=[…])".to_owned(),
-            ],
-        ),
-        (
-            "Claude Code",
-            vec![format!("ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN=any ANTHROPIC_MODEL=auto claude")],
-        ),
-    ] {
+    for recipe in clients::recipes(url, "auto", "any") {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "\n  {title}");
-        for line in lines {
+        let _ = writeln!(text, "\n  {}", recipe.title);
+        for line in recipe.lines {
             let _ = writeln!(text, "    {line}");
         }
     }

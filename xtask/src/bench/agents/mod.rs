@@ -52,24 +52,6 @@ const WRITTEN: &str = include_str!("written.jsonl");
 /// Orders of the runs over which the random policy is averaged.
 const SHUFFLES: u64 = 50;
 
-impl Options {
-    /// The same options, for another process.
-    pub(super) fn arguments(&self) -> Vec<String> {
-        let mut arguments = Vec::new();
-        for (name, path) in [("--data", &self.data), ("--config", &self.config), ("--html", &self.html)] {
-            if let Some(path) = path {
-                arguments.extend([name.to_owned(), path.display().to_string()]);
-            }
-        }
-        for (name, given) in [("--json", self.json), ("--runs", self.runs)] {
-            if given {
-                arguments.push(name.to_owned());
-            }
-        }
-        arguments
-    }
-}
-
 /// Replays and reports.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::begin("reading the runs");

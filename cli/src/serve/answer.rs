@@ -1,0 +1,205 @@
+//! The body of an answer on its way to the client: the provider's bytes as they come, with a copy to the meter.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::story::Story;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The gateway's own.
+    Own(Full<Bytes>),
+    /// A provider's.
+    Passing(Box<Tee>),
+}
+
+/// A provider's body that passes. Dropped before its end, it cancels the provider's work: the client has left.
+#[derive(Debug)]
+pub(super) struct Tee {
+    opening: Opening,
+    body: Incoming,
+    /// `None` once the end was told.
+    story: Option<Story>,
+    idle: Duration,
+    silence: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+}
+
+/// What was read of a body before it went to the client.
+#[derive(Debug, Default)]
+pub(super) struct Opening {
+    frames: VecDeque<Frame<Bytes>>,
+    /// It broke off behind them.
+    broken: Option<hyper::Error>,
+}
+
+impl Answer {
+    pub(super) fn own(body: Vec<u8>) -> Self {
+        Self::Own(Full::new(Bytes::from(body)))
+    }
+
+    /// A provider's answer, of which `opening` was read already. A silence longer than `idle` breaks it off.
+    pub(super) fn passing(opening: Opening, body: Incoming, story: Story, idle: Duration) -> Self {
+        let mut tee = Tee { opening, body, story: Some(story), idle, silence: None, waiting: false };
+        tee.notice_end();
+        Self::Passing(Box::new(tee))
+    }
+}
+
+impl Opening {
+    pub(super) fn push(&mut self, frame: Frame<Bytes>) {
+        self.frames.push_back(frame);
+    }
+
+    pub(super) fn broke(&mut self, error: hyper::Error) {
+        self.broken = Some(error);
+    }
+
+    const fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// The bytes so far.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.frames.iter().filter_map(Frame::data_ref).flatten().copied().collect()
+    }
+
+    fn len(&self) -> u64 {
+        self.frames.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum()
+    }
+}
+
+impl Tee {
+    fn tell(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let (Some(story), Some(data)) = (&mut self.story, frame.data_ref()) {
+            story.passes(data);
+        }
+        self.notice_end();
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    /// Where the length is known, nobody asks for the end of a body that has come in full.
+    fn notice_end(&mut self) {
+        if self.is_over() {
+            self.end(None);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.opening.frames.is_empty() && !self.opening.is_broken() && self.body.is_end_stream()
+    }
+
+    fn end(&mut self, cause: Option<&'static str>) {
+        if let Some(mut story) = self.story.take() {
+            story.ends(cause);
+        }
+    }
+
+    fn breaks(
+        &mut self,
+        cause: &'static str,
+        error: io::Error,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.end(Some(cause));
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// How long the provider has been silent. The client's own slowness does not count: the clock starts when there is
+    /// nothing to send.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let idle = self.idle;
+        let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(idle)));
+        if !self.waiting {
+            self.waiting = true;
+            silence.as_mut().reset(Instant::now() + idle);
+        }
+        silence.as_mut().poll(context)
+    }
+}
+
+impl Body for Tee {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let tee = self.get_mut();
+        if let Some(frame) = tee.opening.frames.pop_front() {
+            return tee.tell(frame);
+        }
+        if let Some(error) = tee.opening.broken.take() {
+            return tee.breaks("upstream_reset", io::Error::other(error));
+        }
+        match Pin::new(&mut tee.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                tee.waiting = false;
+                tee.tell(frame)
+            }
+            Poll::Ready(Some(Err(error))) => tee.breaks("upstream_reset", io::Error::other(error)),
+            Poll::Ready(None) => {
+                tee.end(None);
+                Poll::Ready(None)
+            }
+            Poll::Pending => match tee.poll_silence(context) {
+                Poll::Ready(()) => tee.breaks("upstream_silent", io::ErrorKind::TimedOut.into()),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, before) = (self.body.size_hint(), self.opening.len());
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(before));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(before));
+        }
+        hint
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Passing(tee) => Pin::new(tee.as_mut()).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_end_stream(),
+            Self::Passing(tee) => tee.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(body) => body.size_hint(),
+            Self::Passing(tee) => tee.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One exchange: from a client's request to the answer that it gets.
+
+use std::{sync::Arc, time::Instant};
+
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+    http::{request::Parts, uri::PathAndQuery},
+};
+use pointsman::{Dialect, Forward, Opened, Rejection, RequestHead, Routed, outgoing};
+
+use super::{
+    answer::Answer,
+    attempts::{self, Outgoing, OutgoingBody, extend, pairs},
+    gateway::Gateway,
+    received::{self, Unread},
+    story::Story,
+};
+
+/// Answers a request.
+pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Answer> {
+    let setup = gateway.setup();
+    let (head, body) = request.into_parts();
+    let headers = pairs(&head.headers);
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let mut story = Story::begin(gateway, Arc::clone(&setup), head.method.as_str(), path);
+    let opened = setup.router.open(&RequestHead {
+        method: head.method.as_str().as_bytes(),
+        path: path.as_bytes(),
+        headers: &headers,
+    });
+    let pending = match opened {
+        Opened::NeedBody(pending) => pending,
+        Opened::Forward(forward) => {
+            return deliver(story, &forward, &head, &headers, OutgoingBody::Passing(Some(body))).await;
+        }
+        Opened::Answer(answer) => {
+            received::let_go(body);
+            story.answers(answer.status, answer.body.len());
+            return own(answer.status, answer.body);
+        }
+        Opened::Reject(rejection) => {
+            received::let_go(body);
+            return refuse(story, rejection);
+        }
+    };
+    let (dialect, most) = (pending.dialect(), setup.settings.max_body as usize);
+    let body = match received::read(body, most, setup.settings.idle_timeout()).await {
+        Ok(body) => body,
+        Err(unread) => {
+            let rejection = match unread {
+                Unread::TooLarge(rest) => {
+                    received::let_go(rest);
+                    pending.too_large(most)
+                }
+                Unread::Silent => timed_out(dialect),
+                Unread::Broken => broken(dialect),
+            };
+            return refuse(story, rejection);
+        }
+    };
+    story.received(body.len());
+    let (routed, micros) = timed(|| pending.route(&setup.router, &body));
+    story.gateway.counters.decision(micros);
+    match routed {
+        Routed::Forward(forward) => deliver(story, &forward, &head, &headers, OutgoingBody::Read(body)).await,
+        Routed::Reject(rejection) => refuse(story, rejection),
+    }
+}
+
+async fn deliver(
+    mut story: Story,
+    forward: &Forward,
+    head: &Parts,
+    headers: &[(&str, &[u8])],
+    body: OutgoingBody,
+) -> Response<Answer> {
+    story.decided(forward);
+    let outgoing = Outgoing { method: &head.method, headers, body };
+    let arrived = match attempts::make(&mut story, forward, outgoing).await {
+        Ok(arrived) => arrived,
+        Err(rejection) => return refuse(story, rejection),
+    };
+    let attempt = forward.attempts().get(arrived.attempt);
+    let upstream = attempt.map(|attempt| attempt.upstream.as_str());
+    let metering = forward.respond(upstream, &attempts::response_head(&arrived.head));
+    if let Some(attempt) = attempt {
+        story.delivers(attempt, arrived.head.status.as_u16(), metering);
+    }
+    let theirs = pairs(&arrived.head.headers);
+    let ours = outgoing::response_headers(forward, attempt, &theirs);
+    let idle = story.setup.settings.idle_timeout();
+    let mut response = Response::new(Answer::passing(arrived.opening, arrived.body, story, idle));
+    *response.status_mut() = arrived.head.status;
+    extend(response.headers_mut(), &ours);
+    response
+}
+
+fn refuse(mut story: Story, rejection: Rejection) -> Response<Answer> {
+    story.refuses(&rejection);
+    own(rejection.status, rejection.body)
+}
+
+fn own(status: u16, body: Vec<u8>) -> Response<Answer> {
+    let mut response = Response::new(Answer::own(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn timed_out(dialect: Dialect) -> Rejection {
+    Rejection::new(Some(dialect), 408, "request_timeout", "the rest of the request body did not come in time")
+}
+
+fn broken(dialect: Dialect) -> Rejection {
+    Rejection::new(Some(dialect), 400, "request_broken", "the request body broke off before its end")
+}
+
+/// The result, and how long it took in microseconds.
+#[expect(clippy::disallowed_methods, reason = "the core has no clock; the gateway measures")]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let began = Instant::now();
+    let done = work();
+    (done, u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX))
+}

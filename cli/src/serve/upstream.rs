@@ -1,0 +1,197 @@
+//! Connections to providers: pooled, HTTP/2 where a provider offers it, by TLS with its certificate checked.
+
+use std::{
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, Uri,
+    body::{Body, Frame, Incoming, SizeHint},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use pointsman::failover::Failure;
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tower_service::Service;
+
+use super::Settings;
+
+/// Where systems keep their certificate authorities.
+const SYSTEM_CA: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// How long an unused connection is kept. Load balancers close theirs after a minute or more.
+const IDLE: Duration = Duration::from_secs(55);
+
+/// HTTP/2: what a stream may have under way. A client that reads slowly makes us hold as much.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// The same for a connection, out of reach: a stream that is not read must not hold up the others.
+const CONNECTION_WINDOW: u32 = 1 << 30;
+
+/// A machine that slept, a network that changed: a dead HTTP/2 connection is noticed by a ping.
+const PING: Duration = Duration::from_secs(20);
+
+/// All providers of one document.
+#[derive(Debug)]
+pub(super) struct Upstreams {
+    client: Client<Timed, Payload>,
+}
+
+/// A request's body on its way to a provider.
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// Read, and edited.
+    Whole(Full<Bytes>),
+    /// Passed on as it comes.
+    Passing(Incoming),
+}
+
+impl Upstreams {
+    /// Makes ready to connect; connects to nobody.
+    ///
+    /// # Errors
+    /// A CA file that cannot be read or holds no certificate.
+    pub(super) fn new(settings: &Settings) -> io::Result<Self> {
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(roots(settings.ca.as_deref())?)
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(settings.connect_timeout()));
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
+        let connector = Timed { inner: connector.wrap_connector(tcp), patience: settings.connect_timeout() };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING / 2)
+            .build(connector);
+        Ok(Self { client })
+    }
+
+    /// Sends a request and waits for the head of the answer, at most `patience`.
+    pub(super) async fn send(
+        &self,
+        request: Request<Payload>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, Failure> {
+        match tokio::time::timeout(patience, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_connect() => Err(Failure::Connect),
+            Ok(Err(_)) => Err(Failure::Reset),
+            Err(_) => Err(Failure::Timeout),
+        }
+    }
+}
+
+impl Payload {
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Passing(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Passing(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Passing(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Certificates to trust: the file's, the system's, or Mozilla's.
+fn roots(file: Option<&Path>) -> io::Result<RootCertStore> {
+    let system = || SYSTEM_CA.iter().map(PathBuf::from).find(|path| path.exists());
+    let mut roots = RootCertStore::empty();
+    let Some(path) = file.map(Path::to_owned).or_else(system) else {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        return Ok(roots);
+    };
+    let certificates = CertificateDer::pem_slice_iter(&fs::read(&path)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(io::Error::other)?;
+    // A system's bundle may hold one that is too odd to be used; the others are good.
+    let (added, _) = roots.add_parsable_certificates(certificates);
+    if added == 0 {
+        return Err(io::Error::other("holds no certificate"));
+    }
+    Ok(roots)
+}
+
+/// A connector that gives up: on the name, the connection and TLS together.
+#[derive(Clone, Debug)]
+struct Timed {
+    inner: HttpsConnector<HttpConnector>,
+    patience: Duration,
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+impl Service<Uri> for Timed {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.inner.call(uri);
+        let patience = self.patience;
+        Box::pin(async move {
+            tokio::time::timeout(patience, connecting)
+                .await
+                .map_err(|_| BoxError::from("no connection within the time for it"))?
+        })
+    }
+}
