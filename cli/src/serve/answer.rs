@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::story::Story;
+use super::{story::Story, upstream::Place};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(super) enum Answer {
 pub(super) struct Tee {
     opening: Opening,
     body: Incoming,
+    _place: Place,
     /// `None` once the end was told.
     story: Option<Story>,
     idle: Duration,
@@ -50,8 +51,10 @@ impl Answer {
     }
 
     /// A provider's answer, of which `opening` was read already. A silence longer than `idle` breaks it off.
-    pub(super) fn passing(opening: Opening, body: Incoming, story: Story, idle: Duration) -> Self {
-        let mut tee = Tee { opening, body, story: Some(story), idle, silence: None, waiting: false };
+    pub(super) fn passing(arrived: (Opening, Incoming, Place), story: Story, idle: Duration) -> Self {
+        let (opening, body, place) = arrived;
+        let mut tee =
+            Tee { opening, body, _place: place, story: Some(story), idle, silence: None, waiting: false };
         tee.notice_end();
         Self::Passing(Box::new(tee))
     }

@@ -16,7 +16,12 @@ use pointsman::{
 };
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::{answer::Opening, gateway::now, story::Story, upstream::Payload};
+use super::{
+    answer::Opening,
+    gateway::now,
+    story::Story,
+    upstream::{Payload, Place},
+};
 
 /// What is sent, to whomever it goes.
 pub(super) struct Outgoing<'a> {
@@ -42,6 +47,7 @@ pub(super) struct Arrived {
     pub(super) head: Parts,
     pub(super) opening: Opening,
     pub(super) body: Incoming,
+    pub(super) place: Place,
 }
 
 /// Makes attempts until one brings an answer that belongs to the client.
@@ -72,8 +78,9 @@ pub(super) async fn make(
         let request = request(outgoing.method, &url, &headers, payload)
             .ok_or_else(|| unsendable(forward.summary().dialect))?;
         story.asks(attempt);
-        let response = match setup.upstreams.send(request, setup.settings.first_byte_timeout()).await {
-            Ok(response) => response,
+        let (response, place) = match setup.upstreams.send(request, setup.settings.first_byte_timeout()).await
+        {
+            Ok(answered) => answered,
             Err(failure) => {
                 story.heard(None);
                 failover.failed(&mut gateway.circuits(), now(), failure);
@@ -83,7 +90,7 @@ pub(super) async fn make(
         story.heard(Some(response.status().as_u16()));
         let verdict = failover.answered(&mut gateway.circuits(), now(), &answer_head(&response));
         let (head, body) = response.into_parts();
-        let mut arrived = Arrived { attempt: number, head, opening: Opening::default(), body };
+        let mut arrived = Arrived { attempt: number, head, opening: Opening::default(), body, place };
         let verdict = match verdict {
             Verdict::Next => {
                 arrived.read_refusal().await;

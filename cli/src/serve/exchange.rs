@@ -91,7 +91,8 @@ async fn deliver(
     let theirs = pairs(&arrived.head.headers);
     let ours = outgoing::response_headers(forward, attempt, &theirs);
     let idle = story.setup.settings.idle_timeout();
-    let mut response = Response::new(Answer::passing(arrived.opening, arrived.body, story, idle));
+    let mut response =
+        Response::new(Answer::passing((arrived.opening, arrived.body, arrived.place), story, idle));
     *response.status_mut() = arrived.head.status;
     extend(response.headers_mut(), &ours);
     response

@@ -5,7 +5,10 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -52,10 +55,27 @@ const CONNECTION_WINDOW: u32 = 1 << 30;
 /// A machine that slept, a network that changed: a dead HTTP/2 connection is noticed by a ping.
 const PING: Duration = Duration::from_secs(20);
 
+/// Requests under way over one pool. A provider takes some hundred at once on a connection of HTTP/2, and a pool keeps
+/// one such: beyond that requests would wait for each other.
+const BUSY: usize = 90;
+
+/// Pools. The first ones are used first, so that usually there is one.
+const LANES: usize = 32;
+
 /// All providers of one document.
 #[derive(Debug)]
 pub(super) struct Upstreams {
-    client: Client<Timed, Payload>,
+    lanes: Vec<(Client<Timed, Payload>, Arc<AtomicUsize>)>,
+}
+
+/// A place in a pool, held while an answer is under way.
+#[derive(Debug)]
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A request's body on its way to a provider.
@@ -86,16 +106,26 @@ impl Upstreams {
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
         let connector = Timed { inner: connector.wrap_connector(tcp), patience: settings.connect_timeout() };
-        let client = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(PING / 2)
-            .build(connector);
-        Ok(Self { client })
+            .http2_keep_alive_timeout(PING / 2);
+        let lane = |_| (builder.build(connector.clone()), Arc::default());
+        Ok(Self { lanes: (0..LANES).map(lane).collect() })
+    }
+
+    /// The first pool with room; where none has any, the one with the fewest requests.
+    fn lane(&self) -> Option<(&Client<Timed, Payload>, Place)> {
+        let busy = |lane: &&(_, Arc<AtomicUsize>)| lane.1.load(Ordering::Relaxed);
+        let room = self.lanes.iter().find(|lane| busy(lane) < BUSY);
+        let (client, count) = room.or_else(|| self.lanes.iter().min_by_key(busy))?;
+        count.fetch_add(1, Ordering::Relaxed);
+        Some((client, Place(Arc::clone(count))))
     }
 
     /// Sends a request and waits for the head of the answer, at most `patience`.
@@ -103,9 +133,10 @@ impl Upstreams {
         &self,
         request: Request<Payload>,
         patience: Duration,
-    ) -> Result<Response<Incoming>, Failure> {
-        match tokio::time::timeout(patience, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
+    ) -> Result<(Response<Incoming>, Place), Failure> {
+        let (client, place) = self.lane().ok_or(Failure::Connect)?;
+        match tokio::time::timeout(patience, client.request(request)).await {
+            Ok(Ok(response)) => Ok((response, place)),
             Ok(Err(error)) if error.is_connect() => Err(Failure::Connect),
             Ok(Err(_)) => Err(Failure::Reset),
             Err(_) => Err(Failure::Timeout),

@@ -1,5 +1,7 @@
 //! TLS on both sides.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use hyper::Version;
 use live::folder::Folder;
 use pointsman_sim::{Ca, Fault, TlsIdentity, Vendor};
@@ -9,8 +11,9 @@ use real_hosts::{
     stage::{Script, key_of},
 };
 use serde_json::json;
+use tokio::task::JoinSet;
 
-use crate::{CHAT, MESSAGES, chat, messages, start};
+use crate::{CHAT, MESSAGES, chat, messages, start, streamed};
 
 /// An authority, and a folder with its certificate.
 struct Trust {
@@ -124,5 +127,35 @@ fn clients_may_come_by_tls() {
         let refused =
             Connection::open_tls(Protocol::H2, stage.address(), "router.test", other.cert_pem()).await;
         assert!(refused.is_err(), "the certificate is really checked");
+    });
+}
+
+/// A provider takes some hundred requests at once on one connection of HTTP/2. The others must not wait for their end.
+#[test]
+fn many_streams_do_not_wait_for_each_other() {
+    play(async {
+        let trust = Trust::new();
+        let script = Script::serving()
+            .provider_at("localhost", "busy", Vendor::Generic, with_tls(trust.ca.issue(&["localhost"])))
+            .alias("auto", &["busy/model"]);
+        let stage = start(trust.checks(script)).await;
+        stage.provider("busy").set_fault(Fault::SlowStream { delay: Duration::from_millis(700) });
+        let address = stage.address();
+        let mut starting = JoinSet::new();
+        for _ in 0..230 {
+            starting.spawn(async move {
+                let mut connection = Connection::open(Protocol::H1, address).await.expect("a connection");
+                let ask = Ask::json(CHAT, &streamed(chat("auto", "tell me a story")));
+                let flow = connection.start(ask).await.expect("an answer");
+                (connection, flow)
+            });
+        }
+        let flows = starting.join_all().await;
+        let seen = stage.provider("busy").requests();
+        assert_eq!(seen.len(), 230);
+        let connections: BTreeSet<u64> = seen.iter().map(|seen| seen.connection).collect();
+        assert!((2..10).contains(&connections.len()), "{connections:?}");
+        assert!(flows.iter().all(|(_, flow)| flow.status == 200));
+        assert!(seen.iter().all(|seen| !seen.ended), "all began before the first one ended");
     });
 }
