@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pointsman_sim::{Provider, Vendor};
 use real_hosts::{
+    local::Local,
     play_for,
     scripts::{self, ANYWHERE},
     stage::{Script, key_of},
@@ -57,5 +58,14 @@ fn they_work_through_envoy() {
         let stage = cast(Script::new()).start().await;
         all_work(&stage.envoy.url()).await;
         assert_clean(stage.providers());
+    });
+}
+
+#[test]
+fn they_work_through_the_gateway() {
+    play_for(PATIENCE, async {
+        let stage = Local::start(env!("CARGO_BIN_EXE_gateway"), cast(Script::serving())).await;
+        all_work(&stage.gateway.url()).await;
+        assert_clean(stage.cast.providers.values());
     });
 }
