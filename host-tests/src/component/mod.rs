@@ -13,7 +13,7 @@ use crate::artifact;
 
 /// Made from the package by a macro.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "not written by hand")]
-mod bindings {
+pub mod bindings {
     wasmtime::component::bindgen!({ world: "router", path: "../wit" });
 }
 
@@ -25,7 +25,8 @@ pub struct Embedded {
     pub store: Store<()>,
     /// Its configuration.
     pub router: ResourceAny,
-    api: bindings::Router,
+    /// Its calls.
+    pub api: bindings::Router,
 }
 
 /// The engine and the compiled component: made once, shared by all tests.
@@ -47,7 +48,7 @@ pub fn imports() -> Vec<String> {
 }
 
 impl Embedded {
-    /// Starts one with this configuration document.
+    /// Starts one with this configuration document; its fuel is counted.
     ///
     /// # Errors
     /// The component's word on a document that is wrong.
@@ -55,16 +56,29 @@ impl Embedded {
         let component = component();
         let mut store = Store::new(component.engine(), ());
         store.set_fuel(u64::MAX).expect("fuel is on");
+        Self::within(store, component, document)
+    }
+
+    /// Starts one whose fuel is not counted, as a host that trusts it would.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn unmetered(document: &[u8]) -> Result<Self, routing::ConfigError> {
+        let engine = Engine::default();
+        let component = Component::from_file(&engine, artifact::component()).expect("a valid component");
+        Self::within(Store::new(&engine, ()), &component, document)
+    }
+
+    fn within(
+        mut store: Store<()>,
+        component: &Component,
+        document: &[u8],
+    ) -> Result<Self, routing::ConfigError> {
         let linker = Linker::new(component.engine());
         let api = bindings::Router::instantiate(&mut store, component, &linker).expect("it needs nothing");
         let routers = api.pointsman_router_routing().router();
         let router = routers.call_configure(&mut store, document).expect("no trap")?;
-        Ok(Self { store, api, router })
-    }
-
-    /// The calls of the package.
-    pub fn api(&self) -> &routing::Guest {
-        self.api.pointsman_router_routing()
+        Ok(Self { store, router, api })
     }
 
     /// Fuel that is left: what a call takes of it is about one for each instruction.

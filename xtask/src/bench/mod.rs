@@ -68,6 +68,12 @@ pub(crate) enum Bench {
     Core,
     /// Whole runs of agents, and what they cost under one policy or another, caches included.
     Agents(agents::Options),
+    /// Calls of the component, beside the core in a module without a door.
+    Component {
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Measures.
@@ -77,6 +83,20 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
     match bench {
         Bench::Core => core(),
+        Bench::Component { json } => {
+            let mut cargo = cargo();
+            cargo.args([
+                "bench",
+                "--quiet",
+                "--locked",
+                "--package",
+                "host-tests",
+                "--bench",
+                "component",
+                "--",
+            ]);
+            status(if *json { cargo.arg("--json") } else { &mut cargo })
+        }
         // A client that is slow itself lets Envoy fall asleep between requests, and waking up is counted as work.
         _ if cfg!(debug_assertions) => optimised(),
         &Bench::Envoy { json, rounds } => print(&envoy(rounds)?, json),
