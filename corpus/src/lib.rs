@@ -4,7 +4,9 @@
 //! - [`seen`]: what came of it: the facts of the decision and the bill, every byte sent to a provider, the answer that
 //!   the client got.
 //! - [`native`]: plays a case on the core itself. Its outcome is the reference.
-//! - [`golden`]: the reference as text under `golden/`, to be read in review. `UPDATE=1` writes it anew.
+//! - [`golden`]: the reference as text under `golden/`, to be read in review. After a change that is meant,
+//!   `UPDATE=1 cargo test -p pointsman-corpus -- --nocapture` writes it anew and prints what differs, and
+//!   `UPDATE=1 cargo test -p host-tests fuel_of_each_case` does the same for the fuel that the component burns.
 //! - [`parity`]: holds a [`Door`] to the reference.
 //!
 //! Cases, configurations and answers are YAML files under `cases/`, `configs/` and `answers.yaml`: our own writing.

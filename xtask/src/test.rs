@@ -44,8 +44,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     tally.section("lints", || {
         check(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     });
-    tally.section("lints, as the filter is built", || {
-        let packages = ["--package", "pointsman-envoy", "--package", "bench-filter"];
+    tally.section("lints, as the doors are built", || {
+        let packages = ["pointsman-envoy", "pointsman-component", "bench-filter", "bench-core"]
+            .into_iter()
+            .flat_map(|package| ["--package", package]);
         let mut command = cargo(&["clippy", "--locked", "--target", filter::TARGET]);
         command.args(packages).args(["--", "-D", "warnings"]);
         add_target(filter::TARGET)?;
