@@ -282,7 +282,7 @@ impl Router {
             return self.other_path(kept, path);
         };
         if let Some(coding) = content_encoding(head) {
-            return match self.unreadable(kept, dialect, Unreadable::Encoded(coding)) {
+            return match self.unreadable(kept, dialect, endpoint, Unreadable::Encoded(coding)) {
                 Routed::Forward(forward) => Opened::Forward(forward),
                 Routed::Reject(rejection) => Opened::Reject(rejection),
             };
@@ -347,7 +347,7 @@ impl Router {
         Opened::Forward(self.pass(head, provider, path, None, Reason::OtherPath))
     }
 
-    fn unreadable(&self, head: Head, dialect: Dialect, cause: Unreadable) -> Routed {
+    fn unreadable(&self, head: Head, dialect: Dialect, endpoint: EndpointKind, cause: Unreadable) -> Routed {
         let refuse = |cure: &str| {
             let message = format!("{cause}; {cure}");
             Routed::Reject(Rejection::new(Some(dialect), 400, cause.code(), &message))
@@ -358,11 +358,12 @@ impl Router {
         let Some(provider) = self.config.passthrough(Some(dialect)) else {
             return refuse("no provider is configured to take it as it is (`passthrough`)");
         };
-        let Some(path) = endpoint_path(provider, dialect, EndpointKind::Create, &head.query) else {
+        let Some(path) = endpoint_path(provider, dialect, endpoint, &head.query) else {
             return refuse("the provider configured to take it as it is does not speak this dialect");
         };
-        let reason = Reason::Unreadable(cause);
-        Routed::Forward(self.pass(head, provider, path, Some(dialect), reason))
+        let mut forward = self.pass(head, provider, path, Some(dialect), Reason::Unreadable(cause));
+        forward.billed = endpoint == EndpointKind::Create;
+        Routed::Forward(forward)
     }
 
     /// Forwards untouched to a provider.
@@ -647,7 +648,7 @@ impl Heard<'_> {
         let Self { pending, body, read } = self;
         let (view, story) = match read {
             Ok(read) => read,
-            Err(cause) => return router.unreadable(pending.head, pending.dialect, cause),
+            Err(cause) => return router.unreadable(pending.head, pending.dialect, pending.endpoint, cause),
         };
         let config = &router.config;
         let Some(alias) = config.alias(&view.model) else {
