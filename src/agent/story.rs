@@ -451,7 +451,7 @@ fn is_assent(raw: &[u8]) -> bool {
     let found = ASSENTS
         .iter()
         .filter(|assent| begins(text, &[assent]))
-        .any(|assent| rest(&assent).is_none_or(|next| matches!(next, b' ' | b',' | b'.' | b'!' | b'\\')));
+        .any(|assent| rest(assent).is_none_or(|next| matches!(next, b' ' | b',' | b'.' | b'!' | b'\\')));
     few && found && !text.contains(&b'?')
 }
 
