@@ -256,6 +256,13 @@ const CLIENT_CREDENTIALS: [&str; 6] =
 /// Prefix of the router's own headers. A client's are read where the operator allows it, and always removed.
 pub const HEADER_PREFIX: &str = "x-pointsman-";
 
+impl RequestHead<'_> {
+    /// The dialect in which the client understands an answer of the router's own: by the path, else by its headers.
+    pub fn spoken(&self) -> Dialect {
+        spoken(self, split_query(self.path).0)
+    }
+}
+
 impl Router {
     /// Makes a configuration ready.
     pub fn new(config: Config) -> Self {

@@ -13,6 +13,8 @@ pub mod host;
 pub mod node;
 pub mod python;
 pub mod tools;
+pub mod worker;
+pub mod workerd;
 
 /// What went wrong, and what to do about it.
 #[derive(Debug)]

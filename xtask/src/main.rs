@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench | dist`: fetches what is needed, builds it, and runs it.
+//! `cargo xtask demo | test | bench | dist | worker`: fetches what is needed, builds it, and runs it.
 
 #![allow(clippy::disallowed_methods, reason = "tools have a clock and an environment; the ban is the core's")]
 
@@ -8,6 +8,7 @@ mod dist;
 mod progress;
 mod table;
 mod test;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Chore {
     Bench(bench::Bench),
     /// Build the doors as they ship, into target/dist.
     Dist,
+    /// Build the Worker as it ships, into target/worker.
+    Worker,
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Bench(bench) => bench::run(&bench),
         Chore::Dist => dist::run(),
+        Chore::Worker => worker::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,411 @@
+//! The calls of the host: each takes bytes, asks the core, and says in a [`Reply`] what the host is to do.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use pointsman::{
+    Config, ConfigError, Dialect, Opened, Peek, Rejection, RequestHead, ResponseHead, Routed, Router,
+    failover::{AnswerHead, Circuits, Failover, Failure, Verdict},
+    limits, outgoing,
+    record::{self, Facts},
+};
+
+use crate::{
+    exchange::{self, Exchange, Exchanges, Keys, Rules, Sent, Stage},
+    head::Head,
+    reply::Reply,
+    settings::Settings,
+};
+
+/// All that one isolate knows.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    rules: Option<Rc<Rules>>,
+    /// A checked document whose keys are awaited.
+    settling: Option<(Router, Settings)>,
+    /// Why the last document cannot be used.
+    wrong: Option<ConfigError>,
+    circuits: Option<Circuits>,
+    exchanges: Exchanges,
+    /// Memory of the last reply, used again.
+    room: Vec<u8>,
+}
+
+/// Why an attempt brought no head, as the host numbers it.
+const fn failure(why: u32) -> Failure {
+    match why {
+        1 => Failure::Timeout,
+        2 => Failure::Reset,
+        _ => Failure::Connect,
+    }
+}
+
+impl Door {
+    fn reply(&mut self, line: impl std::fmt::Display) -> Reply {
+        Reply::new(std::mem::take(&mut self.room), line)
+    }
+
+    /// Gives a reply's memory back.
+    pub(crate) fn reuse(&mut self, room: Vec<u8>) {
+        self.room = room;
+    }
+
+    /// A document. `settled`, the settings that the host needs, and the names of the secrets; or `wrong`, the place, and
+    /// what is the matter. What was in force before stays so until [`keys`](Self::keys).
+    pub(crate) fn settle(&mut self, document: &[u8]) -> Vec<u8> {
+        let read = Config::from_json(document).and_then(|config| {
+            let settings = Settings::of(&config)?;
+            Ok((config, settings))
+        });
+        match read {
+            Ok((config, settings)) => {
+                let mut secrets: Vec<&str> =
+                    config.providers().iter().filter_map(|provider| provider.key_env.as_deref()).collect();
+                secrets.sort_unstable();
+                secrets.dedup();
+                let Settings { first_byte_timeout_ms, kv_ttl_s, log, .. } = settings;
+                let line = format!(
+                    "settled {first_byte_timeout_ms} {kv_ttl_s} {} {} {} {}",
+                    u8::from(log),
+                    limits::OPENING_MS,
+                    limits::REFUSAL_BODY,
+                    limits::REFUSAL_MS
+                );
+                let reply = secrets.iter().fold(self.reply(line), Reply::line);
+                self.settling = Some((Router::new(config), settings));
+                reply.bytes(&[])
+            }
+            Err(error) => {
+                let reply = self.reply("wrong").line(&error.pointer).line(error.message.replace('\n', " "));
+                self.wrong = Some(error);
+                reply.bytes(&[])
+            }
+        }
+    }
+
+    /// Names and values of the secrets, a line each: the document that was settled comes into force.
+    pub(crate) fn keys(&mut self, pairs: &[u8]) -> Vec<u8> {
+        if let Some((router, settings)) = self.settling.take() {
+            let pairs = Head::new(pairs);
+            let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+            let pairs = pairs.headers(0).into_iter().map(|(name, value)| (name.to_owned(), text(value)));
+            let keys = Keys(pairs.collect::<BTreeMap<_, _>>());
+            match &mut self.circuits {
+                Some(circuits) => circuits.set_rest(exchange::rest(&settings)),
+                None => self.circuits = Some(exchange::circuits(&settings)),
+            }
+            self.rules = Some(Rc::new(Rules { router, settings, keys }));
+            self.wrong = None;
+        }
+        self.reply("ready").bytes(&[])
+    }
+
+    /// A request's head. `answer`, `body` (it is to be read, up to the stated length), or `send`.
+    pub(crate) fn open(&mut self, head: &[u8], now: u64) -> Vec<u8> {
+        let head = Head::new(head);
+        let Some(rules) = self.rules.clone() else { return self.unconfigured(&head) };
+        let mut exchange = Exchange::new(Rc::clone(&rules), head.clone(), now);
+        let headers = head.headers(2);
+        let request =
+            RequestHead { method: head.first().as_bytes(), path: head.path().as_bytes(), headers: &headers };
+        match rules.router.open(&request) {
+            Opened::Answer(answer) => {
+                exchange.status = answer.status;
+                let number = self.exchanges.add(exchange);
+                self.answer(number, answer.status, &answer.body)
+            }
+            Opened::Reject(rejection) => {
+                let number = self.exchanges.add(exchange);
+                self.refuse(number, &rejection)
+            }
+            Opened::NeedBody(pending) => {
+                let limit = rules.settings.max_body;
+                let announced = headers.iter().find(|(name, _)| *name == "content-length");
+                let announced = announced.and_then(|(_, value)| number(value)).unwrap_or(0);
+                exchange.stage = Stage::Awaiting(pending);
+                let number = self.exchanges.add(exchange);
+                if announced > u64::from(limit) {
+                    return self.too_large(number);
+                }
+                self.reply(format_args!("body {number} {limit}")).bytes(&[])
+            }
+            Opened::Forward(forward) => {
+                exchange.stage = Stage::sent(forward);
+                let number = self.exchanges.add(exchange);
+                self.next(number, now)
+            }
+        }
+    }
+
+    /// The whole body of a request: `answer` or `send`.
+    pub(crate) fn route(&mut self, number: u32, body: &[u8], now: u64) -> Vec<u8> {
+        let Some(exchange) = self.exchanges.get(number) else { return self.lost() };
+        exchange.bytes_in = body.len() as u64;
+        match std::mem::replace(&mut exchange.stage, Stage::Over) {
+            Stage::Awaiting(pending) => match pending.route(&exchange.rules.router, body) {
+                Routed::Forward(forward) => {
+                    exchange.stage = Stage::sent(forward);
+                    self.next(number, now)
+                }
+                Routed::Reject(rejection) => self.refuse(number, &rejection),
+            },
+            stage => {
+                exchange.stage = stage;
+                self.lost()
+            }
+        }
+    }
+
+    /// The body is longer than it may be: `answer`.
+    pub(crate) fn too_large(&mut self, number: u32) -> Vec<u8> {
+        let Some(exchange) = self.exchanges.get(number) else { return self.lost() };
+        match std::mem::replace(&mut exchange.stage, Stage::Over) {
+            Stage::Awaiting(pending) => {
+                let rejection = pending.too_large(exchange.rules.settings.max_body as usize);
+                self.refuse(number, &rejection)
+            }
+            _ => self.lost(),
+        }
+    }
+
+    /// The attempt brought no head: `send` or `answer`.
+    pub(crate) fn failed(&mut self, number: u32, why: u32, now: u64) -> Vec<u8> {
+        if let Some((sent, circuits)) = self.sent(number) {
+            sent.failover.failed(circuits, now, failure(why));
+        }
+        self.next(number, now)
+    }
+
+    /// The head of an answer. `deliver` with the headers, whether its body is to be handed in as it passes, and whether
+    /// its beginning is to be looked at first; or `explain`: the body is handed in to learn why.
+    pub(crate) fn answered(&mut self, number: u32, head: &[u8], now: u64) -> Vec<u8> {
+        let head = Head::new(head);
+        let headers = head.headers(1);
+        let value = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let status = head.first().parse().unwrap_or(0);
+        let answer = AnswerHead {
+            status,
+            should_retry: value("x-should-retry"),
+            retry_after: value("retry-after"),
+            retry_after_ms: value("retry-after-ms"),
+        };
+        let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
+        let verdict = sent.failover.answered(circuits, now, &answer);
+        let response = ResponseHead {
+            status,
+            content_type: value("content-type"),
+            content_encoding: value("content-encoding"),
+        };
+        let attempt = sent.forward.attempts().get(sent.at);
+        let opening = sent.forward.opening(&response);
+        let metering = sent.forward.respond(attempt.map(|attempt| attempt.upstream.as_str()), &response);
+        let (meter, peek) = (u8::from(metering.wants_body()), u8::from(opening.peek() == Peek::Wait));
+        let out = outgoing::response_headers(&sent.forward, attempt, &headers);
+        sent.answer = Some((opening, metering));
+        if let Some(exchange) = self.exchanges.get(number) {
+            exchange.status = status;
+        }
+        let verb = match verdict {
+            Verdict::Deliver => "deliver",
+            Verdict::Next => "explain",
+        };
+        self.reply(format_args!("{verb} {status} {meter} {peek}")).headers(&out).bytes(&[])
+    }
+
+    /// The body of an answer that is not delivered: `send`, or `keep` where nobody else is left and it is delivered after
+    /// all. The bytes count as metered.
+    pub(crate) fn explained(&mut self, number: u32, body: &[u8], now: u64) -> Vec<u8> {
+        self.push(number, body);
+        let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
+        sent.failover.explained(circuits, now, body);
+        let next = sent.failover.next(circuits, now);
+        self.or_keep(number, next)
+    }
+
+    /// The next bytes of an answer that was not delivered yet: `wait`, `keep` (deliver it), or `send`. They count as
+    /// metered.
+    pub(crate) fn peeked(&mut self, number: u32, bytes: &[u8], now: u64) -> Vec<u8> {
+        self.push(number, bytes);
+        let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
+        let Some((opening, _)) = &mut sent.answer else { return self.lost() };
+        match opening.push(bytes) {
+            Peek::Wait => self.reply("wait").bytes(&[]),
+            Peek::Deliver => self.reply("keep").bytes(&[]),
+            Peek::Failed => {
+                let next = match sent.failover.opening_failed(circuits, now) {
+                    Verdict::Deliver => None,
+                    Verdict::Next => sent.failover.next(circuits, now),
+                };
+                self.or_keep(number, next)
+            }
+        }
+    }
+
+    /// The next bytes of an answer that passes.
+    pub(crate) fn push(&mut self, number: u32, bytes: &[u8]) {
+        let Some(exchange) = self.exchanges.get(number) else { return };
+        exchange.bytes_out = exchange.bytes_out.saturating_add(bytes.len() as u64);
+        if let Stage::Sent(sent) = &mut exchange.stage
+            && let Some((_, metering)) = &mut sent.answer
+        {
+            metering.push(bytes);
+        }
+    }
+
+    /// The end of an exchange, however it came: `over`, the line for the log, and the data point as JSON (empty where it
+    /// was no provider's answer). `how` is 0 for a good end, 1 where the client left, 2 where the provider did.
+    pub(crate) fn finish(&mut self, number: u32, how: u32, now: u64) -> Vec<u8> {
+        let Some(exchange) = self.exchanges.take(number) else { return self.lost() };
+        let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage } = exchange;
+        let sent = match stage {
+            Stage::Sent(sent) => Some(*sent),
+            Stage::Awaiting(_) | Stage::Over => None,
+        };
+        let (forward, receipt, at, attempts) = match sent {
+            Some(Sent { forward, failover, at, answer }) => {
+                let receipt = answer.map(|(_, metering)| metering.finish(&rules.router, Some(began / 1000)));
+                (Some(forward), receipt, at, failover.attempts())
+            }
+            None => (None, None, 0, 0),
+        };
+        let attempt = forward.as_ref().and_then(|forward| forward.attempts().get(at));
+        let details = match how {
+            1 => Some("client_disconnected"),
+            2 => Some("upstream_reset"),
+            _ => details,
+        };
+        let facts = Facts {
+            unix_ms: began,
+            method: head.first(),
+            path: head.path(),
+            upstream_path: attempt.map(|attempt| attempt.path.as_str()),
+            status,
+            details,
+            attempts,
+            bytes_in,
+            bytes_out,
+            duration_ms: now.saturating_sub(began),
+            effort: attempt.and_then(|attempt| attempt.effort),
+        };
+        let summary = forward.as_ref().map(pointsman::Forward::summary);
+        let line = record::line(&facts, summary, receipt.as_ref());
+        let point = crate::point::point(&facts, summary, receipt.as_ref());
+        self.reply("over").line(line).line(point).bytes(&[])
+    }
+
+    /// The answer to a request that this module died of, given by the next instance of it: `answer`.
+    pub(crate) fn died(&mut self, head: &[u8]) -> Vec<u8> {
+        let rejection =
+            Rejection::new(dialect(&Head::new(head)), 500, "internal", "the router failed on this request");
+        self.answer(0, rejection.status, &rejection.body)
+    }
+
+    /// The attempt whose turn it is: `send`; or `answer` where there is none.
+    fn next(&mut self, number: u32, now: u64) -> Vec<u8> {
+        let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
+        match sent.failover.next(circuits, now) {
+            Some(at) => self.send(number, at),
+            None => {
+                let rejection = sent.failover.rejection();
+                self.refuse(number, &rejection)
+            }
+        }
+    }
+
+    fn or_keep(&mut self, number: u32, next: Option<usize>) -> Vec<u8> {
+        match next {
+            Some(at) => self.send(number, at),
+            None => self.reply("keep").bytes(&[]),
+        }
+    }
+
+    fn send(&mut self, number: u32, at: usize) -> Vec<u8> {
+        let room = std::mem::take(&mut self.room);
+        let Some(exchange) = self.exchanges.get(number) else { return self.lost() };
+        let Exchange { rules, head, stage: Stage::Sent(sent), .. } = exchange else { return self.lost() };
+        sent.at = at;
+        sent.answer = None;
+        let Some(attempt) = sent.forward.attempts().get(at) else { return self.lost() };
+        let key = rules.router.key_variable(attempt).and_then(|name| rules.keys.0.get(name));
+        let headers = head.headers(2);
+        let out = outgoing::request_headers(&sent.forward, attempt, &headers, key.map(String::as_str));
+        match (out, rules.router.url(attempt)) {
+            (Ok(out), Some(url)) => {
+                let splices = &attempt.splices;
+                let places: Vec<String> = splices
+                    .iter()
+                    .map(|splice| format!("{} {} {}", splice.start, splice.end, splice.with.len()))
+                    .collect();
+                let reply = Reply::new(room, format_args!("send {number}"));
+                let reply = reply.line(head.first()).line(url).line(places.join(" ")).headers(&out);
+                let reply = reply.splices(splices);
+                exchange.bytes_out = 0;
+                reply
+            }
+            (Ok(_), None) => {
+                let rejection = Rejection::new(
+                    sent.forward.summary().dialect,
+                    500,
+                    "host",
+                    "the provider has no address",
+                );
+                self.refuse(number, &rejection)
+            }
+            (Err(rejection), _) => self.refuse(number, &rejection),
+        }
+    }
+
+    fn refuse(&mut self, number: u32, rejection: &Rejection) -> Vec<u8> {
+        if let Some(exchange) = self.exchanges.get(number) {
+            exchange.refused(rejection);
+        }
+        self.answer(number, rejection.status, &rejection.body)
+    }
+
+    fn answer(&mut self, number: u32, status: u16, body: &[u8]) -> Vec<u8> {
+        let reply = self.reply(format_args!("answer {number} {status}"));
+        reply.header("content-type", b"application/json").bytes(body)
+    }
+
+    /// No document is in force: nothing is forwarded, and the answer says why.
+    fn unconfigured(&mut self, head: &Head) -> Vec<u8> {
+        let message = match &self.wrong {
+            Some(error) => format!("the configuration is not usable: {error}"),
+            None => "there is no configuration: bind the text POINTSMAN_CONFIG, or the KV namespace POINTSMAN_KV with \
+                     the key `config`"
+                .to_owned(),
+        };
+        let rejection = Rejection::new(dialect(head), 500, "configuration", &message);
+        self.answer(0, rejection.status, &rejection.body)
+    }
+
+    /// A number that stands for nothing: the host has ended this exchange, or it gave way to others.
+    fn lost(&mut self) -> Vec<u8> {
+        let rejection = Rejection::new(None, 500, "internal", "the exchange is over");
+        self.answer(0, rejection.status, &rejection.body)
+    }
+
+    fn sent(&mut self, number: u32) -> Option<(&mut Sent, &mut Circuits)> {
+        let circuits = self.circuits.as_mut()?;
+        match &mut self.exchanges.get(number)?.stage {
+            Stage::Sent(sent) => Some((sent, circuits)),
+            Stage::Awaiting(_) | Stage::Over => None,
+        }
+    }
+}
+
+impl Stage {
+    fn sent(forward: pointsman::Forward) -> Self {
+        let failover = Failover::new(&forward);
+        Self::Sent(Box::new(Sent { forward, failover, at: 0, answer: None }))
+    }
+}
+
+/// The dialect of a request that no exchange was begun for.
+fn dialect(head: &Head) -> Option<Dialect> {
+    let (headers, method, path) = (head.headers(2), head.first().as_bytes(), head.path().as_bytes());
+    Some(RequestHead { method, path, headers: &headers }.spoken())
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    str::from_utf8(text).ok()?.trim().parse().ok()
+}

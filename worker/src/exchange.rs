@@ -1,0 +1,122 @@
+//! One request's way through the door, as far as this side of it remembers.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use pointsman::{
+    Forward, Metering, Opening, Pending, Rejection, Router,
+    failover::{Circuits, Failover, Rest},
+};
+
+use crate::{head::Head, settings::Settings};
+
+/// Most exchanges that are remembered at a time. The host ends each that it begins; where it is stopped before it can,
+/// the oldest gives way.
+const EXCHANGES: usize = 8192;
+
+/// A configuration in force, and the providers' keys.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) router: Router,
+    pub(crate) settings: Settings,
+    pub(crate) keys: Keys,
+}
+
+/// Keys by the name of their secret.
+#[derive(Default)]
+pub(crate) struct Keys(pub(crate) BTreeMap<String, String>);
+
+// A key must not reach a log by way of `{:?}`.
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What is kept of a request from its head to its receipt.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) rules: Rc<Rules>,
+    pub(crate) head: Head,
+    /// Milliseconds since 1970.
+    pub(crate) began: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// What the client was answered with.
+    pub(crate) status: u16,
+    /// What was special.
+    pub(crate) details: Option<&'static str>,
+    pub(crate) stage: Stage,
+}
+
+/// Where it stands.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The body is awaited.
+    Awaiting(Pending),
+    /// On its way through the attempts.
+    Sent(Box<Sent>),
+    /// Answered by the router itself, or over.
+    Over,
+}
+
+/// A decided request.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) forward: Forward,
+    pub(crate) failover: Failover,
+    /// Index of the attempt under way.
+    pub(crate) at: usize,
+    /// The answer that was taken last, looked at and counted as it passes.
+    pub(crate) answer: Option<(Opening, Metering)>,
+}
+
+/// All exchanges, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Exchanges {
+    open: BTreeMap<u32, Exchange>,
+    last: u32,
+}
+
+impl Exchange {
+    pub(crate) fn new(rules: Rc<Rules>, head: Head, now: u64) -> Self {
+        let stage = Stage::Over;
+        Self { rules, head, began: now, bytes_in: 0, bytes_out: 0, status: 0, details: None, stage }
+    }
+
+    /// Notes how it was refused.
+    pub(crate) fn refused(&mut self, rejection: &Rejection) {
+        self.status = rejection.status;
+        self.details = Some(rejection.code);
+    }
+}
+
+impl Exchanges {
+    /// Takes one up and returns its number.
+    pub(crate) fn add(&mut self, exchange: Exchange) -> u32 {
+        if self.open.len() >= EXCHANGES {
+            self.open.pop_first();
+        }
+        // Numbers come round after four thousand million requests, long after an isolate is gone.
+        self.last = self.last.wrapping_add(1);
+        self.open.insert(self.last, exchange);
+        self.last
+    }
+
+    pub(crate) fn get(&mut self, number: u32) -> Option<&mut Exchange> {
+        self.open.get_mut(&number)
+    }
+
+    pub(crate) fn take(&mut self, number: u32) -> Option<Exchange> {
+        self.open.remove(&number)
+    }
+}
+
+/// What an isolate remembers of providers that failed.
+pub(crate) fn circuits(settings: &Settings) -> Circuits {
+    Circuits::new(rest(settings))
+}
+
+/// When a provider rests.
+pub(crate) const fn rest(settings: &Settings) -> Rest {
+    Rest { after: settings.rest_after, ms: settings.rest_ms }
+}
