@@ -12,6 +12,9 @@ const SLICE = 16 * 1024;
 // After so many bytes an answer passes unread: what the client has not taken yet is kept in memory meanwhile.
 const METERED = 8 * 1024 * 1024;
 
+// Up to this announced length an answer is handed in at once.
+const WHOLE = 1024 * 1024;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -92,8 +95,8 @@ class Router {
   push(number, bytes) {
     this.#wasm.push(number, this.#put(bytes));
   }
-  finish(number, how) {
-    return this.#read(this.#wasm.finish(number, how, Date.now()));
+  finish(number, how, logged, counted) {
+    return this.#read(this.#wasm.finish(number, how, logged, counted, Date.now())).lines;
   }
   died(head) {
     return this.#read(this.#wasm.died(this.#write(head)));
@@ -227,7 +230,7 @@ class Exchange {
     try {
       response = await fetch(lines[1], {
         method: lines[0],
-        headers: pairs(lines, 3),
+        headers: headers(lines, 3),
         body: this.#body === null ? this.#request.body : splice(this.#body, lines[2], rest),
         redirect: "manual",
         signal: sending.signal,
@@ -241,7 +244,6 @@ class Exchange {
     let head = `${response.status}`;
     for (const [name, value] of response.headers) head += `\n${name}\n${value}`;
     const reply = current.answered(number, head);
-    const headers = pairs(reply.lines, 0), status = Number(reply.words[0]);
     const metered = reply.words[1] === "1", peek = reply.words[2] === "1", explain = reply.verb === "explain";
     if (response.body === null || !(metered || explain)) {
       if (explain) {
@@ -249,10 +251,15 @@ class Exchange {
         if (next.verb !== "keep") return next;
       }
       this.#finish(WELL);
-      return done(new Response(response.body, { status, headers }));
+      return deliver(response.body, reply);
     }
     // The host copies the answer by itself; this side's copy is read in its own time.
     const [clients, ours] = response.body.tee();
+    const length = Number(response.headers.get("content-length") ?? Infinity);
+    if (length <= WHOLE && !explain && !peek) {
+      this.#meter(current, new Whole(ours));
+      return deliver(clients, reply);
+    }
     const copy = new Copy(ours);
     if (explain || peek) {
       const next = explain
@@ -264,7 +271,7 @@ class Exchange {
       }
     }
     this.#meter(current, copy);
-    return done(new Response(clients, { status, headers }));
+    return deliver(clients, reply);
   }
 
   // Looks at the beginning of an event stream before it goes to the client.
@@ -307,9 +314,10 @@ class Exchange {
     const number = this.#number;
     this.#number = 0;
     if (number !== 0) {
-      const [line, point] = current.finish(number, how).lines;
-      if (current.settings.log) console.log(line);
-      this.#env.POINTSMAN_ANALYTICS?.writeDataPoint(JSON.parse(point));
+      const { log } = current.settings, { POINTSMAN_ANALYTICS: analytics } = this.#env;
+      const [line, point] = current.finish(number, how, log, analytics !== undefined);
+      if (log) console.log(line);
+      analytics?.writeDataPoint(JSON.parse(point));
     }
     this.#ended();
   }
@@ -323,6 +331,22 @@ class Exchange {
       console.error(`pointsman: ${again}`);
       return new Response(null, { status: 500 });
     }
+  }
+}
+
+// A branch of a short answer's body, read at once.
+class Whole {
+  #stream;
+
+  constructor(stream) {
+    this.#stream = stream;
+  }
+
+  async next() {
+    if (this.#stream === null) return null;
+    const bytes = new Uint8Array(await new Response(this.#stream).arrayBuffer());
+    this.#stream = null;
+    return bytes;
   }
 }
 
@@ -380,11 +404,11 @@ async function within(promise, patience) {
   }
 }
 
-// Headers from lines: names and values in turn.
-function pairs(lines, from) {
-  const pairs = [];
-  for (let i = from; i + 1 < lines.length; i += 2) pairs.push([lines[i], lines[i + 1]]);
-  return pairs;
+// Headers from lines, names and values in turn: an object, which the host takes six times as fast as pairs.
+function headers(lines, from) {
+  const headers = {};
+  for (let i = from; i + 1 < lines.length; i += 2) headers[lines[i]] = lines[i + 1];
+  return headers;
 }
 
 // The body with its splices: start, end and length of each, and what they put in, piece by piece.
@@ -396,23 +420,32 @@ function splice(body, words, rest) {
   const spliced = new Uint8Array(length);
   let from = 0, to = 0, used = 0;
   for (let i = 0; i < numbers.length; i += 3) {
-    const [start, end, size] = [numbers[i], numbers[i + 1], numbers[i + 2]];
+    const start = numbers[i], size = numbers[i + 2];
     spliced.set(body.subarray(from, start), to);
     to += start - from;
     if (size > 0) spliced.set(rest.subarray(used, used + size), to);
     to += size;
     used += size;
-    from = end;
+    from = numbers[i + 1];
   }
   spliced.set(body.subarray(from), to);
   return spliced;
 }
 
+// `answer NUMBER STATUS`
 function answer({ words, lines, rest }) {
-  return new Response(rest, { status: Number(words[1]), headers: pairs(lines, 0) });
+  return new Response(rest, { status: Number(words[1]), headers: headers(lines, 0) });
 }
 
-function done(response) {
+// `deliver STATUS …`
+function deliver(body, { words, lines }) {
+  const response = new Response(body, { status: Number(words[0]), headers: headers(lines, 0) });
+  // The one header that stands more than once, and may not be joined.
+  const cookies = lines.filter((_, i) => i % 2 === 1 && lines[i - 1] === "set-cookie");
+  if (cookies.length > 1) {
+    response.headers.delete("set-cookie");
+    cookies.forEach((cookie) => response.headers.append("set-cookie", cookie));
+  }
   return { verb: "done", response };
 }
 

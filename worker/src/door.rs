@@ -12,6 +12,7 @@ use pointsman::{
 use crate::{
     exchange::{self, Exchange, Exchanges, Keys, Rules, Sent, Stage},
     head::Head,
+    point::point,
     reply::Reply,
     settings::Settings,
 };
@@ -251,9 +252,15 @@ impl Door {
         }
     }
 
-    /// The end of an exchange, however it came: `over`, the line for the log, and the data point as JSON (empty where it
-    /// was no provider's answer). `how` is 0 for a good end, 1 where the client left, 2 where the provider did.
-    pub(crate) fn finish(&mut self, number: u32, how: u32, now: u64) -> Vec<u8> {
+    /// The end of an exchange, however it came: `over`, the line for the log where it is logged, and the data point as JSON
+    /// where it is counted. `how` is 0 for a good end, 1 where the client left, 2 where the provider did.
+    pub(crate) fn finish(
+        &mut self,
+        number: u32,
+        how: u32,
+        (logged, counted): (bool, bool),
+        now: u64,
+    ) -> Vec<u8> {
         let Some(exchange) = self.exchanges.take(number) else { return self.lost() };
         let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage } = exchange;
         let sent = match stage {
@@ -287,8 +294,9 @@ impl Door {
             effort: attempt.and_then(|attempt| attempt.effort),
         };
         let summary = forward.as_ref().map(pointsman::Forward::summary);
-        let line = record::line(&facts, summary, receipt.as_ref());
-        let point = crate::point::point(&facts, summary, receipt.as_ref());
+        let receipt = receipt.as_ref();
+        let line = logged.then(|| record::line(&facts, summary, receipt)).unwrap_or_default();
+        let point = counted.then(|| point(&facts, summary, receipt)).unwrap_or_default();
         self.reply("over").line(line).line(point).bytes(&[])
     }
 

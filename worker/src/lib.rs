@@ -20,7 +20,7 @@
 //! | `explained(number, length, now)` | the beginning of the body | `send`, `keep` |
 //! | `peeked(number, length, now)` | the next bytes of the body | `wait`, `keep`, `send` |
 //! | `push(number, length)` | the next bytes of the body | none |
-//! | `finish(number, how, now)` | | `over`, the log's line, the data point as JSON; how: 0 well, 1 the client left, 2 the provider did |
+//! | `finish(number, how, logged, counted, now)` | | `over`, the log's line, the data point as JSON, each empty where not asked for; how: 0 well, 1 the client left, 2 the provider did |
 //! | `died(length)` | as `open` | `answer` |
 //! | `trace()` | | `trace`, where the module died |
 //!
@@ -156,8 +156,8 @@ mod exports {
                 instance.door.push(number, instance.input.get(..length).unwrap_or_default());
             });
         }
-        finish(number: u32, how: u32, now: f64) -> *const u8 {
-            call(0, |door, _| door.finish(number, how, millis(now)))
+        finish(number: u32, how: u32, logged: u32, counted: u32, now: f64) -> *const u8 {
+            call(0, |door, _| door.finish(number, how, (logged != 0, counted != 0), millis(now)))
         }
         died(length: usize) -> *const u8 { call(length, |door, bytes| door.died(bytes)) }
         trace() -> *const u8 {
