@@ -89,7 +89,11 @@ mod tests {
 
     fn read(section: &str) -> Result<Settings, ConfigError> {
         let document = format!(
-            r#"{{"version":1,"ladders":{{"l":{{"tiers":[{{"name":"only","targets":["minimax/MiniMax-M3"]}}]}}}},"aliases":{{"auto":"l"}},"worker":{section}}}"#
+            r#"{{"version":1,
+                "providers":{{"own":{{"base_url":"http://127.0.0.1:9/v1","speaks":["chat"],"auth":"none"}}}},
+                "models":{{"own/m":{{"context":1000,"max_output":100}}}},
+                "ladders":{{"l":{{"tiers":[{{"name":"only","targets":["own/m"]}}]}}}},"aliases":{{"auto":"l"}},
+                "worker":{section}}}"#
         );
         Settings::of(&Config::from_json(document.as_bytes()).expect("a document"))
     }
