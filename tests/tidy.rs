@@ -195,9 +195,17 @@ fn the_changelog_has_this_version() {
 
 #[test]
 fn nothing_is_called_by_what_says_nothing() {
-    for folder in
-        ["src", "component/src", "corpus/src", "envoy/src", "cli/src", "live/src", "sim/src", "worker/src", "xtask/src"]
-    {
+    for folder in [
+        "src",
+        "component/src",
+        "corpus/src",
+        "envoy/src",
+        "cli/src",
+        "live/src",
+        "sim/src",
+        "worker/src",
+        "xtask/src",
+    ] {
         for (path, _) in sources(folder) {
             let name = path.file_stem().unwrap().to_str().unwrap();
             let vague =

@@ -3,18 +3,30 @@
 
 import module from "./pointsman.wasm";
 
-const NO_CONNECTION = 0, NO_HEAD_IN_TIME = 1;
+// What the router says is to be done; the numbers of its verbs.
+const ANSWER = 0, BODY = 1, SEND = 2, EXPLAIN = 4, WAIT = 5, KEEP = 6, SETTLED = 8;
+
+// Why an attempt brought no answer, and how an exchange ended.
+const NO_CONNECTION = 0, NO_HEAD_IN_TIME = 1, CUT_OFF = 2;
 const WELL = 0, CLIENT_LEFT = 1, PROVIDER_LEFT = 2;
 
-// Bytes of an answer that are handed in at a time. The client's copy does not wait for them.
+// Where the parts of a reply stand, in words of four bytes.
+const TEXT = 0, REST = 1, VERB = 2, NUMBERS = 3, HEAD = 10;
+
+// A request's body of at most this announced length is read before the router is asked: one call less.
+const SMALL_REQUEST = 1024 * 1024;
+
+// An answer of at most this announced length is taken whole before it goes on: its end is on its way already, and if it is
+// not, another provider can still be asked.
+const SMALL_ANSWER = 64 * 1024;
+
+// Bytes of a longer answer that are handed in at a time. The client's copy does not wait for them.
 const SLICE = 16 * 1024;
 
 // After so many bytes an answer passes unread: what the client has not taken yet is kept in memory meanwhile.
 const METERED = 8 * 1024 * 1024;
 
-// Up to this announced length an answer is handed in at once.
-const WHOLE = 1024 * 1024;
-
+const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -29,7 +41,8 @@ export default {
 
 class Router {
   #wasm = new WebAssembly.Instance(module, {}).exports;
-  #memory = null;
+  #bytes = null;
+  #words = null;
   #text = undefined;
   #asked = 0;
   #loaded = false;
@@ -52,7 +65,8 @@ class Router {
         if (this.#text !== undefined) return;
       }
     }
-    text ??= typeof env.POINTSMAN_CONFIG === "string" ? env.POINTSMAN_CONFIG : JSON.stringify(env.POINTSMAN_CONFIG);
+    const bound = env.POINTSMAN_CONFIG;
+    text ??= typeof bound === "string" ? bound : JSON.stringify(bound);
     this.#loaded = true;
     if (text === this.#text) return;
     this.#text = text;
@@ -60,17 +74,24 @@ class Router {
       console.error("pointsman: there is no configuration");
       return;
     }
-    const settled = this.#read(this.#wasm.settle(this.#write(text)));
-    if (settled.verb !== "settled") {
-      console.error(`pointsman: the configuration is not usable: ${settled.lines.join(": ")}`);
+    const { verb, numbers, lines } = this.#read(this.#wasm.settle(this.#write(text)));
+    if (verb !== SETTLED) {
+      console.error(`pointsman: the configuration is not usable: ${lines.join(": ")}`);
       return;
     }
-    const [firstByte, kvTtl, log, opening, refusalBytes, refusalTime] = settled.words.map(Number);
-    const keys = settled.lines.filter((name) => typeof env[name] === "string").flatMap((name) => [name, env[name].trim()]);
+    const [firstByte, kvTtl, log, opening, refusalBytes, refusalTime] = numbers;
+    const keys = lines.filter((name) => typeof env[name] === "string").flatMap((name) => [name, env[name].trim()]);
     this.#wasm.keys(this.#write(keys.join("\n")));
     this.settings = { firstByte, kvTtl: kvTtl * 1000, log: log === 1, opening, refusalBytes, refusalTime };
   }
 
+  // Head and body at once.
+  ask(head, body) {
+    const room = head.length * 3, at = this.#wasm.input(room + body.byteLength), bytes = this.#view();
+    const { written } = encoder.encodeInto(head, bytes.subarray(at, at + room));
+    bytes.set(body, at + written);
+    return this.#read(this.#wasm.ask(written, written + body.byteLength, Date.now()));
+  }
   open(head) {
     return this.#read(this.#wasm.open(this.#write(head), Date.now()));
   }
@@ -95,8 +116,8 @@ class Router {
   push(number, bytes) {
     this.#wasm.push(number, this.#put(bytes));
   }
-  finish(number, how, logged, counted) {
-    return this.#read(this.#wasm.finish(number, how, logged, counted, Date.now())).lines;
+  finish(number, last, how, logged, counted) {
+    return this.#read(this.#wasm.finish(number, this.#put(last), how, logged, counted, Date.now())).lines;
   }
   died(head) {
     return this.#read(this.#wasm.died(this.#write(head)));
@@ -106,29 +127,35 @@ class Router {
   }
 
   // Memory moves when it grows.
-  #bytes() {
+  #view() {
     const { buffer } = this.#wasm.memory;
-    if (this.#memory?.buffer !== buffer) this.#memory = new Uint8Array(buffer);
-    return this.#memory;
+    if (this.#bytes?.buffer !== buffer) {
+      this.#bytes = new Uint8Array(buffer);
+      this.#words = new Uint32Array(buffer);
+    }
+    return this.#bytes;
   }
   #write(text) {
     const room = text.length * 3;
     const at = this.#wasm.input(room);
-    return encoder.encodeInto(text, this.#bytes().subarray(at, at + room)).written;
+    return encoder.encodeInto(text, this.#view().subarray(at, at + room)).written;
   }
   #put(bytes) {
+    if (bytes.byteLength === 0) return 0;
     const at = this.#wasm.input(bytes.byteLength);
-    this.#bytes().set(bytes, at);
+    this.#view().set(bytes, at);
     return bytes.byteLength;
   }
+  // What is kept of a reply is copied: the next call overwrites it.
   #read(at) {
-    const memory = this.#bytes();
-    const number = (i) => memory[i] + memory[i + 1] * 0x100 + memory[i + 2] * 0x10000 + memory[i + 3] * 0x1000000;
-    const start = at + 8, middle = start + number(at), end = middle + number(at + 4);
-    const lines = decoder.decode(memory.subarray(start, middle)).split("\n");
-    const [verb, ...words] = lines.shift().split(" ");
-    // A copy: the next call overwrites it.
-    return { verb, words, lines, rest: middle === end ? null : memory.slice(middle, end) };
+    const bytes = this.#view(), words = this.#words, w = at >> 2;
+    const verb = words[w + VERB], text = words[w + TEXT], size = words[w + REST];
+    const first = words[w + NUMBERS], second = words[w + NUMBERS + 1], third = words[w + NUMBERS + 2];
+    const splices = verb === SEND && second > 0 ? words.slice(w + HEAD, w + HEAD + 3 * second) : null;
+    const numbers = verb === SETTLED ? words.slice(w + NUMBERS, w + HEAD) : null;
+    const start = at + 4 * (HEAD + (splices?.length ?? 0)), middle = start + text;
+    const lines = text === 0 ? [] : decoder.decode(bytes.subarray(start, middle)).split("\n");
+    return { verb, first, second, third, numbers, splices, lines, rest: size === 0 ? null : bytes.slice(middle, middle + size) };
   }
 }
 
@@ -160,13 +187,16 @@ class Exchange {
         this.#left = true;
         this.#sending?.abort();
       });
-      return await this.#follow(router.open(this.#head));
+      // Without a body the length is not announced either.
+      const announced = this.#request.headers.get("content-length");
+      if (announced === null || Number(announced) > SMALL_REQUEST) return await this.#follow(router.open(this.#head));
+      this.#body = new Uint8Array(await this.#request.arrayBuffer());
+      return await this.#follow(router.ask(this.#head, this.#body));
     } catch (error) {
       if (error instanceof WebAssembly.RuntimeError) return this.#died(error);
-      const how = this.#left ? CLIENT_LEFT : PROVIDER_LEFT;
       if (!this.#left) console.error(`pointsman: ${error}`);
-      this.#finish(how);
-      return answer(router.died(this.#head));
+      this.#finish(this.#left ? CLIENT_LEFT : PROVIDER_LEFT);
+      return answer((router ?? new Router()).died(this.#head));
     }
   }
 
@@ -174,50 +204,40 @@ class Exchange {
   async #follow(reply) {
     for (;;) {
       switch (reply.verb) {
-        case "answer":
-          this.#number = Number(reply.words[0]);
+        case SEND:
+          this.#number = reply.first;
+          reply = await this.#send(reply);
+          if (reply instanceof Response) return reply;
+          break;
+        case BODY:
+          this.#number = reply.first;
+          reply = await this.#read(reply.second);
+          break;
+        case ANSWER:
+          this.#number = reply.first;
           this.#finish(WELL);
           return answer(reply);
-        case "body":
-          this.#number = Number(reply.words[0]);
-          reply = await this.#read(Number(reply.words[1]));
-          break;
-        case "send":
-          this.#number = Number(reply.words[0]);
-          reply = await this.#send(reply);
-          break;
-        case "done":
-          return reply.response;
         default:
-          throw new Error(`an unknown word: ${reply.verb}`);
+          throw new Error(`the router said ${reply.verb}`);
       }
     }
   }
 
   // The request's body, so long as it is no longer than it may be.
   async #read(limit) {
-    if (this.#request.headers.has("content-length") || this.#request.body === null) {
-      this.#body = new Uint8Array(await this.#request.arrayBuffer());
-    } else {
-      const pieces = [];
-      let length = 0;
-      for await (const piece of this.#request.body) {
-        length += piece.byteLength;
-        if (length > limit) return router.tooLarge(this.#number);
-        pieces.push(piece);
-      }
-      this.#body = new Uint8Array(length);
-      let at = 0;
-      for (const piece of pieces) {
-        this.#body.set(piece, at);
-        at += piece.byteLength;
-      }
+    const pieces = [];
+    let length = 0;
+    for await (const piece of this.#request.body ?? []) {
+      length += piece.byteLength;
+      if (length > limit) return router.tooLarge(this.#number);
+      pieces.push(piece);
     }
+    this.#body = joined(pieces, length);
     return router.route(this.#number, this.#body);
   }
 
-  // One attempt.
-  async #send({ lines, rest }) {
+  // One attempt: the answer for the client, or what the router says instead.
+  async #send({ splices, lines, rest }) {
     const number = this.#number, current = router, { settings } = current;
     const sending = new AbortController();
     this.#sending = sending;
@@ -226,46 +246,50 @@ class Exchange {
       late = true;
       sending.abort();
     }, settings.firstByte);
-    let response;
+    let response, whole = null;
     try {
       response = await fetch(lines[1], {
         method: lines[0],
-        headers: headers(lines, 3),
-        body: this.#body === null ? this.#request.body : splice(this.#body, lines[2], rest),
+        headers: headers(lines, 2),
+        body: this.#body === null ? this.#request.body : splice(this.#body, splices, rest),
         redirect: "manual",
         signal: sending.signal,
       });
+      const announced = response.headers.get("content-length");
+      if (announced !== null && Number(announced) <= SMALL_ANSWER) {
+        whole = EMPTY;
+        if (response.body !== null) whole = new Uint8Array(await response.arrayBuffer());
+      }
     } catch (error) {
       if (this.#left) throw error;
-      return current.failed(number, late ? NO_HEAD_IN_TIME : NO_CONNECTION);
+      return current.failed(number, late ? NO_HEAD_IN_TIME : whole === null ? NO_CONNECTION : CUT_OFF);
     } finally {
       clearTimeout(timer);
     }
     let head = `${response.status}`;
     for (const [name, value] of response.headers) head += `\n${name}\n${value}`;
-    const reply = current.answered(number, head);
-    const metered = reply.words[1] === "1", peek = reply.words[2] === "1", explain = reply.verb === "explain";
-    if (response.body === null || !(metered || explain)) {
-      if (explain) {
-        const next = current.explained(number, new Uint8Array(0));
-        if (next.verb !== "keep") return next;
+    const reply = current.answered(number, head), explain = reply.verb === EXPLAIN;
+    const metered = reply.second === 1, peek = reply.third === 1;
+    if (whole !== null) {
+      if (explain || peek) {
+        const next = explain ? current.explained(number, whole) : current.peeked(number, whole);
+        if (next.verb === SEND || next.verb === ANSWER) return next;
       }
+      this.#finish(WELL, explain || peek ? EMPTY : whole);
+      return deliver(response.body === null ? null : whole, reply);
+    }
+    if (response.body === null || !(metered || explain)) {
       this.#finish(WELL);
       return deliver(response.body, reply);
     }
     // The host copies the answer by itself; this side's copy is read in its own time.
     const [clients, ours] = response.body.tee();
-    const length = Number(response.headers.get("content-length") ?? Infinity);
-    if (length <= WHOLE && !explain && !peek) {
-      this.#meter(current, new Whole(ours));
-      return deliver(clients, reply);
-    }
     const copy = new Copy(ours);
     if (explain || peek) {
       const next = explain
         ? current.explained(number, await copy.beginning(settings.refusalBytes, settings.refusalTime))
-        : await this.#peek(copy, settings.opening);
-      if (next.verb !== "keep") {
+        : await this.#peek(current, copy, settings.opening);
+      if (next.verb === SEND || next.verb === ANSWER) {
         sending.abort();
         return next;
       }
@@ -275,34 +299,31 @@ class Exchange {
   }
 
   // Looks at the beginning of an event stream before it goes to the client.
-  async #peek(copy, patience) {
-    const current = router, end = Date.now() + patience;
+  async #peek(current, copy, patience) {
+    const end = Date.now() + patience;
     for (;;) {
       const bytes = await copy.next(1, end - Date.now());
-      if (bytes === null) return { verb: "keep" };
+      if (bytes === null) return { verb: KEEP };
       const reply = current.peeked(this.#number, bytes);
-      if (reply.verb !== "wait") return reply;
+      if (reply.verb !== WAIT) return reply;
     }
   }
 
   async #meter(current, copy) {
     let how = WELL;
     try {
-      for (let taken = 0; ; ) {
+      for (let taken = 0; taken <= METERED; ) {
         const bytes = await copy.next(SLICE);
         if (bytes === null) break;
         current.push(this.#number, bytes);
         taken += bytes.byteLength;
-        if (taken > METERED) {
-          await copy.cancel();
-          break;
-        }
       }
+      copy.cancel();
     } catch {
       how = this.#left ? CLIENT_LEFT : PROVIDER_LEFT;
     }
     try {
-      this.#finish(how, current);
+      this.#finish(how, EMPTY, current);
     } catch (error) {
       dead(current, error);
       this.#ended();
@@ -310,12 +331,12 @@ class Exchange {
   }
 
   // The last word on it: a line for the log, and a data point.
-  #finish(how, current = router) {
+  #finish(how, last = EMPTY, current = router) {
     const number = this.#number;
     this.#number = 0;
     if (number !== 0) {
       const { log } = current.settings, { POINTSMAN_ANALYTICS: analytics } = this.#env;
-      const [line, point] = current.finish(number, how, log, analytics !== undefined);
+      const [line, point] = current.finish(number, last, how, log, analytics !== undefined);
       if (log) console.log(line);
       analytics?.writeDataPoint(JSON.parse(point));
     }
@@ -331,22 +352,6 @@ class Exchange {
       console.error(`pointsman: ${again}`);
       return new Response(null, { status: 500 });
     }
-  }
-}
-
-// A branch of a short answer's body, read at once.
-class Whole {
-  #stream;
-
-  constructor(stream) {
-    this.#stream = stream;
-  }
-
-  async next() {
-    if (this.#stream === null) return null;
-    const bytes = new Uint8Array(await new Response(this.#stream).arrayBuffer());
-    this.#stream = null;
-    return bytes;
   }
 }
 
@@ -379,17 +384,19 @@ class Copy {
       while (length < most) {
         const bytes = await this.next(SLICE, end - Date.now());
         if (bytes === null) break;
+        // Its memory is read into again.
         pieces.push(bytes.slice());
         length += bytes.byteLength;
       }
     } catch {
       // What came before it broke off is enough.
     }
-    return new Uint8Array(await new Blob(pieces).arrayBuffer());
+    return joined(pieces, length);
   }
 
+  // Reads no more of it.
   cancel() {
-    return this.#reader.cancel();
+    this.#reader.cancel().catch(() => {});
   }
 }
 
@@ -404,6 +411,16 @@ async function within(promise, patience) {
   }
 }
 
+function joined(pieces, length) {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.byteLength;
+  }
+  return bytes;
+}
+
 // Headers from lines, names and values in turn: an object, which the host takes six times as fast as pairs.
 function headers(lines, from) {
   const headers = {};
@@ -412,41 +429,39 @@ function headers(lines, from) {
 }
 
 // The body with its splices: start, end and length of each, and what they put in, piece by piece.
-function splice(body, words, rest) {
-  if (words === "") return body;
-  const numbers = words.split(" ").map(Number);
+function splice(body, splices, rest) {
+  if (splices === null) return body;
   let length = body.byteLength + (rest?.byteLength ?? 0);
-  for (let i = 0; i < numbers.length; i += 3) length -= numbers[i + 1] - numbers[i];
+  for (let i = 0; i < splices.length; i += 3) length -= splices[i + 1] - splices[i];
   const spliced = new Uint8Array(length);
   let from = 0, to = 0, used = 0;
-  for (let i = 0; i < numbers.length; i += 3) {
-    const start = numbers[i], size = numbers[i + 2];
+  for (let i = 0; i < splices.length; i += 3) {
+    const start = splices[i], size = splices[i + 2];
     spliced.set(body.subarray(from, start), to);
     to += start - from;
     if (size > 0) spliced.set(rest.subarray(used, used + size), to);
     to += size;
     used += size;
-    from = numbers[i + 1];
+    from = splices[i + 1];
   }
   spliced.set(body.subarray(from), to);
   return spliced;
 }
 
-// `answer NUMBER STATUS`
-function answer({ words, lines, rest }) {
-  return new Response(rest, { status: Number(words[1]), headers: headers(lines, 0) });
+// An answer of the router's own.
+function answer({ second, lines, rest }) {
+  return new Response(rest, { status: second, headers: headers(lines, 0) });
 }
 
-// `deliver STATUS …`
-function deliver(body, { words, lines }) {
-  const response = new Response(body, { status: Number(words[0]), headers: headers(lines, 0) });
+// A provider's answer.
+function deliver(body, { first, lines }) {
+  const response = new Response(body, { status: first, headers: headers(lines, 0) });
   // The one header that stands more than once, and may not be joined.
-  const cookies = lines.filter((_, i) => i % 2 === 1 && lines[i - 1] === "set-cookie");
-  if (cookies.length > 1) {
+  if (lines.includes("set-cookie")) {
     response.headers.delete("set-cookie");
-    cookies.forEach((cookie) => response.headers.append("set-cookie", cookie));
+    for (let i = 0; i < lines.length; i += 2) if (lines[i] === "set-cookie") response.headers.append(lines[i], lines[i + 1]);
   }
-  return { verb: "done", response };
+  return response;
 }
 
 // Says where the router died and lets the next request make a new one.

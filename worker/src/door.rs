@@ -13,7 +13,7 @@ use crate::{
     exchange::{self, Exchange, Exchanges, Keys, Rules, Sent, Stage},
     head::Head,
     point::point,
-    reply::Reply,
+    reply::{Reply, Verb},
     settings::Settings,
 };
 
@@ -41,8 +41,8 @@ const fn failure(why: u32) -> Failure {
 }
 
 impl Door {
-    fn reply(&mut self, line: impl std::fmt::Display) -> Reply {
-        Reply::new(std::mem::take(&mut self.room), line)
+    fn reply(&mut self, verb: Verb, numbers: &[u32]) -> Reply {
+        Reply::new(std::mem::take(&mut self.room), verb, numbers)
     }
 
     /// Gives a reply's memory back.
@@ -64,21 +64,23 @@ impl Door {
                 secrets.sort_unstable();
                 secrets.dedup();
                 let Settings { first_byte_timeout_ms, kv_ttl_s, log, .. } = settings;
-                let line = format!(
-                    "settled {first_byte_timeout_ms} {kv_ttl_s} {} {} {} {}",
-                    u8::from(log),
-                    limits::OPENING_MS,
-                    limits::REFUSAL_BODY,
-                    limits::REFUSAL_MS
-                );
-                let reply = secrets.iter().fold(self.reply(line), Reply::line);
+                let numbers = [
+                    first_byte_timeout_ms,
+                    kv_ttl_s,
+                    u32::from(log),
+                    small(limits::OPENING_MS),
+                    small(limits::REFUSAL_BODY as u64),
+                    small(limits::REFUSAL_MS),
+                ];
+                let reply = secrets.iter().fold(self.reply(Verb::Settled, &numbers), Reply::line);
                 self.settling = Some((Router::new(config), settings));
-                reply.bytes(&[])
+                reply.end()
             }
             Err(error) => {
-                let reply = self.reply("wrong").line(&error.pointer).line(error.message.replace('\n', " "));
+                let reply =
+                    self.reply(Verb::Wrong, &[]).line(&error.pointer).line(error.message.replace('\n', " "));
                 self.wrong = Some(error);
-                reply.bytes(&[])
+                reply.end()
             }
         }
     }
@@ -97,11 +99,12 @@ impl Door {
             self.rules = Some(Rc::new(Rules { router, settings, keys }));
             self.wrong = None;
         }
-        self.reply("ready").bytes(&[])
+        self.reply(Verb::Ready, &[]).end()
     }
 
-    /// A request's head. `answer`, `body` (it is to be read, up to the stated length), or `send`.
-    pub(crate) fn open(&mut self, head: &[u8], now: u64) -> Vec<u8> {
+    /// A request's head, and its body where the host has read it already. `answer`, `body` (it is to be read, up to the
+    /// stated length), or `send`.
+    pub(crate) fn open(&mut self, head: &[u8], body: Option<&[u8]>, now: u64) -> Vec<u8> {
         let head = Head::new(head);
         let Some(rules) = self.rules.clone() else { return self.unconfigured(&head) };
         let mut exchange = Exchange::new(Rc::clone(&rules), head.clone(), now);
@@ -127,7 +130,10 @@ impl Door {
                 if announced > u64::from(limit) {
                     return self.too_large(number);
                 }
-                self.reply(format_args!("body {number} {limit}")).bytes(&[])
+                if let Some(body) = body {
+                    return self.route(number, body, now);
+                }
+                self.reply(Verb::Body, &[number, limit]).end()
             }
             Opened::Forward(forward) => {
                 exchange.stage = Stage::sent(forward);
@@ -199,17 +205,17 @@ impl Door {
         let attempt = sent.forward.attempts().get(sent.at);
         let opening = sent.forward.opening(&response);
         let metering = sent.forward.respond(attempt.map(|attempt| attempt.upstream.as_str()), &response);
-        let (meter, peek) = (u8::from(metering.wants_body()), u8::from(opening.peek() == Peek::Wait));
+        let (meter, peek) = (u32::from(metering.wants_body()), u32::from(opening.peek() == Peek::Wait));
         let out = outgoing::response_headers(&sent.forward, attempt, &headers);
         sent.answer = Some((opening, metering));
         if let Some(exchange) = self.exchanges.get(number) {
             exchange.status = status;
         }
         let verb = match verdict {
-            Verdict::Deliver => "deliver",
-            Verdict::Next => "explain",
+            Verdict::Deliver => Verb::Deliver,
+            Verdict::Next => Verb::Explain,
         };
-        self.reply(format_args!("{verb} {status} {meter} {peek}")).headers(&out).bytes(&[])
+        self.reply(verb, &[u32::from(status), meter, peek]).headers(&out).end()
     }
 
     /// The body of an answer that is not delivered: `send`, or `keep` where nobody else is left and it is delivered after
@@ -229,8 +235,8 @@ impl Door {
         let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
         let Some((opening, _)) = &mut sent.answer else { return self.lost() };
         match opening.push(bytes) {
-            Peek::Wait => self.reply("wait").bytes(&[]),
-            Peek::Deliver => self.reply("keep").bytes(&[]),
+            Peek::Wait => self.reply(Verb::Wait, &[]).end(),
+            Peek::Deliver => self.reply(Verb::Keep, &[]).end(),
             Peek::Failed => {
                 let next = match sent.failover.opening_failed(circuits, now) {
                     Verdict::Deliver => None,
@@ -252,15 +258,17 @@ impl Door {
         }
     }
 
-    /// The end of an exchange, however it came: `over`, the line for the log where it is logged, and the data point as JSON
+    /// The end of an exchange, however it came, and the last bytes of its answer: `over`, the line for the log where it is logged, and the data point as JSON
     /// where it is counted. `how` is 0 for a good end, 1 where the client left, 2 where the provider did.
     pub(crate) fn finish(
         &mut self,
         number: u32,
+        last: &[u8],
         how: u32,
         (logged, counted): (bool, bool),
         now: u64,
     ) -> Vec<u8> {
+        self.push(number, last);
         let Some(exchange) = self.exchanges.take(number) else { return self.lost() };
         let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage } = exchange;
         let sent = match stage {
@@ -297,7 +305,10 @@ impl Door {
         let receipt = receipt.as_ref();
         let line = logged.then(|| record::line(&facts, summary, receipt)).unwrap_or_default();
         let point = counted.then(|| point(&facts, summary, receipt)).unwrap_or_default();
-        self.reply("over").line(line).line(point).bytes(&[])
+        if logged || counted {
+            return self.reply(Verb::Over, &[]).line(line).line(point).end();
+        }
+        self.reply(Verb::Over, &[]).end()
     }
 
     /// The answer to a request that this module died of, given by the next instance of it: `answer`.
@@ -322,7 +333,7 @@ impl Door {
     fn or_keep(&mut self, number: u32, next: Option<usize>) -> Vec<u8> {
         match next {
             Some(at) => self.send(number, at),
-            None => self.reply("keep").bytes(&[]),
+            None => self.reply(Verb::Keep, &[]).end(),
         }
     }
 
@@ -339,13 +350,9 @@ impl Door {
         match (out, rules.router.url(attempt)) {
             (Ok(out), Some(url)) => {
                 let splices = &attempt.splices;
-                let places: Vec<String> = splices
-                    .iter()
-                    .map(|splice| format!("{} {} {}", splice.start, splice.end, splice.with.len()))
-                    .collect();
-                let reply = Reply::new(room, format_args!("send {number}"));
-                let reply = reply.line(head.first()).line(url).line(places.join(" ")).headers(&out);
-                let reply = reply.splices(splices);
+                let numbers = [number, small(splices.len() as u64)];
+                let reply = Reply::with_splices(room, Verb::Send, &numbers, splices);
+                let reply = reply.line(head.first()).line(url).headers(&out).splices(splices);
                 exchange.bytes_out = 0;
                 reply
             }
@@ -370,8 +377,8 @@ impl Door {
     }
 
     fn answer(&mut self, number: u32, status: u16, body: &[u8]) -> Vec<u8> {
-        let reply = self.reply(format_args!("answer {number} {status}"));
-        reply.header("content-type", b"application/json").bytes(body)
+        let reply = self.reply(Verb::Answer, &[number, u32::from(status)]);
+        reply.line("content-type").line("application/json").bytes(body)
     }
 
     /// No document is in force: nothing is forwarded, and the answer says why.
@@ -412,6 +419,11 @@ impl Stage {
 fn dialect(head: &Head) -> Option<Dialect> {
     let (headers, method, path) = (head.headers(2), head.first().as_bytes(), head.path().as_bytes());
     Some(RequestHead { method, path, headers: &headers }.spoken())
+}
+
+/// A number that is small by its nature.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn number(text: &[u8]) -> Option<u64> {

@@ -4,37 +4,33 @@
 //! # How the host talks to it
 //!
 //! Bytes go in by way of one buffer: `input(length)` makes room and returns where; the host writes, and hands the length
-//! to the call. Each call returns the address of its reply, good until the next call: two `u32` in little endian, the
-//! bytes of text and the bytes of the rest, then the text, then the rest. Text is lines; the first word says what to do.
-//! `now` is in milliseconds since 1970, as a float.
+//! to the call. Each call returns the address of its reply, good until the next call: a [verb](reply::Verb), numbers, lines
+//! of text and bytes, laid out as [`reply`] says. `now` is in milliseconds since 1970, as a float.
 //!
 //! | call | bytes handed in | replies |
 //! | --- | --- | --- |
-//! | `settle(length)` | the configuration document, JSON | `settled FIRST_BYTE_MS KV_TTL_S LOG OPENING_MS REFUSAL_BYTES REFUSAL_MS`, then the secrets' names; `wrong`, place, message |
-//! | `keys(length)` | name and value of each secret, a line each | `ready` |
-//! | `open(length, now)` | method, URL, then name and value of each header, a line each | `answer`, `body NUMBER LIMIT`, `send` |
-//! | `route(number, length, now)` | the body | `answer`, `send` |
-//! | `too_large(number)` | | `answer` |
-//! | `failed(number, why, now)` | | `send`, `answer`; why: 0 no connection, 1 no head in time, 2 cut off |
-//! | `answered(number, length, now)` | status, then name and value of each header, a line each | `deliver STATUS METER PEEK`, `explain STATUS METER PEEK`; then name and value of each header for the client |
-//! | `explained(number, length, now)` | the beginning of the body | `send`, `keep` |
-//! | `peeked(number, length, now)` | the next bytes of the body | `wait`, `keep`, `send` |
+//! | `settle(length)` | the configuration document, JSON | `Settled`, `Wrong` |
+//! | `keys(length)` | name and value of each secret, a line each | `Ready` |
+//! | `ask(head, length, now)` | a head of so many bytes as for `open`, then the body | `Answer`, `Send` |
+//! | `open(length, now)` | method, URL, then name and value of each header, a line each | `Answer`, `Body`, `Send` |
+//! | `route(number, length, now)` | the body | `Answer`, `Send` |
+//! | `too_large(number)` | | `Answer` |
+//! | `failed(number, why, now)` | | `Send`, `Answer`; why: 0 no connection, 1 no head in time, 2 cut off |
+//! | `answered(number, length, now)` | status, then name and value of each header, a line each | `Deliver`, `Explain` |
+//! | `explained(number, length, now)` | the beginning of the body | `Send`, `Keep` |
+//! | `peeked(number, length, now)` | the next bytes of the body | `Wait`, `Keep`, `Send` |
 //! | `push(number, length)` | the next bytes of the body | none |
-//! | `finish(number, how, logged, counted, now)` | | `over`, the log's line, the data point as JSON, each empty where not asked for; how: 0 well, 1 the client left, 2 the provider did |
-//! | `died(length)` | as `open` | `answer` |
-//! | `trace()` | | `trace`, where the module died |
+//! | `finish(number, length, how, logged, counted, now)` | the last bytes of the body | `Over`; how: 0 well, 1 the client left, 2 the provider did; line and data point are empty where not asked for |
+//! | `died(length)` | as `open` | `Answer` |
+//! | `trace()` | | `Trace` |
 //!
-//! - `answer NUMBER STATUS`, then name and value of each header; the rest is the body.
-//! - `send NUMBER`, then method, URL, splices (start, end and length of each, in words), then name and value of each
-//!   header; the rest is what the splices put in, piece by piece. They are splices of the client's body.
-//! - `keep`: what was answered last is delivered after all.
-//!
-//! An exchange begins with `open` and ends with `finish`, which gives its number back; number 0 needs no end.
+//! Splices in `Send` are of the client's body. An exchange begins with `ask` or `open` and ends with `finish`, which gives
+//! its number back; number 0 needs no end.
 //!
 //! # Why it is so
 //!
 //! Glue that makes each header and each object of the host a call of its own cost more than the decision itself. Here a
-//! request crosses the boundary five times, whatever it holds. The module imports nothing, so that the very file that
+//! request crosses the boundary four times, whatever it holds. The module imports nothing, so that the very file that
 //! ships runs in any WebAssembly runtime, in tests too.
 
 #![cfg_attr(
@@ -114,7 +110,7 @@ const fn millis(now: f64) -> u64 {
 #[allow(unsafe_code, reason = "a name that is exported is unsafe by the letter; nothing else in here is")]
 mod exports {
     use super::{INSTANCE, TRACE, call, millis};
-    use crate::reply::Reply;
+    use crate::reply::{Reply, Verb};
 
     macro_rules! export {
         ($($name:ident($($argument:ident: $type:ty),*) -> $returned:ty $body:block)*) => {$(
@@ -134,7 +130,15 @@ mod exports {
         }
         settle(length: usize) -> *const u8 { call(length, |door, bytes| door.settle(bytes)) }
         keys(length: usize) -> *const u8 { call(length, |door, bytes| door.keys(bytes)) }
-        open(length: usize, now: f64) -> *const u8 { call(length, |door, bytes| door.open(bytes, millis(now))) }
+        open(length: usize, now: f64) -> *const u8 {
+            call(length, |door, bytes| door.open(bytes, None, millis(now)))
+        }
+        ask(head: usize, length: usize, now: f64) -> *const u8 {
+            call(length, |door, bytes| {
+                let (head, body) = bytes.split_at_checked(head).unwrap_or_default();
+                door.open(head, Some(body), millis(now))
+            })
+        }
         route(number: u32, length: usize, now: f64) -> *const u8 {
             call(length, |door, bytes| door.route(number, bytes, millis(now)))
         }
@@ -156,14 +160,16 @@ mod exports {
                 instance.door.push(number, instance.input.get(..length).unwrap_or_default());
             });
         }
-        finish(number: u32, how: u32, logged: u32, counted: u32, now: f64) -> *const u8 {
-            call(0, |door, _| door.finish(number, how, (logged != 0, counted != 0), millis(now)))
+        finish(number: u32, length: usize, how: u32, logged: u32, counted: u32, now: f64) -> *const u8 {
+            call(length, |door, bytes| {
+                door.finish(number, bytes, how, (logged != 0, counted != 0), millis(now))
+            })
         }
         died(length: usize) -> *const u8 { call(length, |door, bytes| door.died(bytes)) }
         trace() -> *const u8 {
             // The door may be in any state: it is not touched.
             let place = TRACE.with(|trace| trace.try_borrow().map(|place| place.clone()).unwrap_or_default());
-            let reply = Reply::new(Vec::new(), "trace").line(place).bytes(&[]);
+            let reply = Reply::new(Vec::new(), Verb::Trace, &[]).line(place).end();
             Box::leak(reply.into_boxed_slice()).as_ptr()
         }
     }
