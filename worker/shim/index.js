@@ -20,11 +20,16 @@ const SMALL_REQUEST = 1024 * 1024;
 // not, another provider can still be asked.
 const SMALL_ANSWER = 64 * 1024;
 
-// Bytes of a longer answer that are handed in at a time. The client's copy does not wait for them.
-const SLICE = 16 * 1024;
+// Bytes of a longer answer that are handed in at a time, and milliseconds between two times. A read that waits for more
+// than one byte would hold back the client's copy, and a read for each event would cost more than all the rest.
+const SLICE = 64 * 1024;
+const PAUSE = 100;
 
 // After so many bytes an answer passes unread: what the client has not taken yet is kept in memory meanwhile.
 const METERED = 8 * 1024 * 1024;
+
+// Bytes of a refused request that are still taken: a client that is cut off while it sends does not see the refusal.
+const DRAINED = 64 * 1024 * 1024;
 
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -215,6 +220,7 @@ class Exchange {
           break;
         case ANSWER:
           this.#number = reply.first;
+          await this.#drain();
           this.#finish(WELL);
           return answer(reply);
         default:
@@ -229,11 +235,20 @@ class Exchange {
     let length = 0;
     for await (const piece of this.#request.body ?? []) {
       length += piece.byteLength;
-      if (length > limit) return router.tooLarge(this.#number);
-      pieces.push(piece);
+      if (length <= limit) pieces.push(piece);
+      else if (length > DRAINED) break;
     }
+    if (length > limit) return router.tooLarge(this.#number);
     this.#body = joined(pieces, length);
     return router.route(this.#number, this.#body);
+  }
+
+  // Takes what is left of a request that is refused.
+  async #drain() {
+    const { body, bodyUsed } = this.#request;
+    if (body === null || bodyUsed) return;
+    let length = 0;
+    for await (const piece of body) if ((length += piece.byteLength) > DRAINED) break;
   }
 
   // One attempt: the answer for the client, or what the router says instead.
@@ -295,14 +310,23 @@ class Exchange {
       }
     }
     this.#meter(current, copy);
-    return deliver(clients, reply);
+    // A client that leaves is noticed by what can no longer be written; the host does the writing.
+    const { readable, writable } = new IdentityTransformStream();
+    clients.pipeTo(writable).catch(async () => {
+      // Where it was the provider that broke off, this side's copy ends by itself.
+      await scheduler.wait(2 * PAUSE);
+      if (this.#number === 0) return;
+      this.#left = true;
+      sending.abort();
+    });
+    return deliver(readable, reply);
   }
 
   // Looks at the beginning of an event stream before it goes to the client.
   async #peek(current, copy, patience) {
     const end = Date.now() + patience;
     for (;;) {
-      const bytes = await copy.next(1, end - Date.now());
+      const bytes = await copy.next(end - Date.now());
       if (bytes === null) return { verb: KEEP };
       const reply = current.peeked(this.#number, bytes);
       if (reply.verb !== WAIT) return reply;
@@ -313,10 +337,11 @@ class Exchange {
     let how = WELL;
     try {
       for (let taken = 0; taken <= METERED; ) {
-        const bytes = await copy.next(SLICE);
+        const bytes = await copy.next();
         if (bytes === null) break;
         current.push(this.#number, bytes);
         taken += bytes.byteLength;
+        if (bytes.byteLength < SLICE) await scheduler.wait(PAUSE);
       }
       copy.cancel();
     } catch {
@@ -365,10 +390,10 @@ class Copy {
     this.#reader = stream.getReader({ mode: "byob" });
   }
 
-  // At least so many bytes, fewer at the end, `null` behind it or after `patience` milliseconds. What came later than
-  // that is the next to be returned.
-  async next(least, patience) {
-    this.#reading ??= this.#reader.readAtLeast(least, new Uint8Array(this.#room));
+  // What has come, at least a byte; `null` at the end, or after `patience` milliseconds. What came later than that is the
+  // next to be returned.
+  async next(patience) {
+    this.#reading ??= this.#reader.read(new Uint8Array(this.#room));
     const { value } = patience === undefined ? await this.#reading : await within(this.#reading, patience);
     if (value === undefined) return null;
     this.#reading = null;
@@ -382,7 +407,7 @@ class Copy {
     let length = 0;
     try {
       while (length < most) {
-        const bytes = await this.next(SLICE, end - Date.now());
+        const bytes = await this.next(end - Date.now());
         if (bytes === null) break;
         // Its memory is read into again.
         pieces.push(bytes.slice());

@@ -44,7 +44,7 @@ fn models_are_listed_and_other_paths_pass_with_the_providers_own_key() {
         let answer = Ask::new("GET", "/v1/models").send(stage.address()).await;
         assert_eq!((answer.status, &answer.json()["data"][0]["id"]), (200, &json!("only")));
         let answer = Ask::new("GET", "/v1/files?limit=2").header("cookie", "a=b").send(stage.address()).await;
-        assert_eq!(answer.header("x-pointsman-reason"), "other path", "{}", answer.text());
+        assert!(answer.header("x-pointsman-reason").starts_with("passed through"), "{}", answer.text());
         let seen = stage.provider("only-a").last().expect("a request");
         assert_eq!((seen.method.as_str(), seen.path.as_str()), ("GET", "/v1/files?limit=2"));
         assert_eq!(seen.header("cookie"), None);

@@ -5,18 +5,18 @@ use serde_json::json;
 
 use crate::{CHAT, Stage, chat, messages};
 
-/// Makes an instance whose `route` dies on its second call.
+/// Makes an instance whose `ask` dies on its second call.
 const TRAPPED: &str = r#"
 const { Instance } = WebAssembly;
 let calls = 0;
 WebAssembly.Instance = function (module, imports) {
   const { exports } = new Instance(module, imports);
-  const route = (...words) => {
+  const ask = (...words) => {
     calls += 1;
     if (calls % 2 === 0) throw new WebAssembly.RuntimeError("unreachable");
-    return exports.route(...words);
+    return exports.ask(...words);
   };
-  return { exports: { ...exports, route } };
+  return { exports: { ...exports, ask } };
 };
 "#;
 
