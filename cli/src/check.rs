@@ -10,6 +10,7 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
     let config = &document.config;
     let settings = envoy::Settings::of(config).map_err(|error| document.wrong(error))?;
     let local = serve::Settings::of(config).map_err(|error| document.wrong(error))?;
+    pointsman_worker::Settings::of(config).map_err(|error| document.wrong(error))?;
     let warnings = warnings(config, today);
     if as_json {
         println!("{:#}", report(config, &warnings));

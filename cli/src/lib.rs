@@ -9,3 +9,4 @@ pub mod explain;
 pub mod paint;
 pub mod serve;
 pub mod token;
+pub mod worker;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use pointsman_cli::{check, document::Document, envoy, explain, paint, serve, token};
+use pointsman_cli::{check, document::Document, envoy, explain, paint, serve, token, worker};
 
 /// Decides, at the network edge, which model answers an LLM request and how much it may think.
 #[derive(Debug, Parser)]
@@ -58,6 +58,14 @@ enum Command {
         #[arg(long, default_value = "envoy-conf", value_name = "DIR")]
         out: PathBuf,
     },
+    /// Write what wrangler needs for the Cloudflare Worker: bindings, the document, the secrets' names.
+    Worker {
+        /// The configuration document, YAML or JSON.
+        config: PathBuf,
+        /// Folder to write to.
+        #[arg(long, default_value = "worker-conf", value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Run the gateway here: routing, failover, metering, without Envoy.
     ///
     /// Keys come from the environment, one variable for each provider. A change of the document is taken up at once,
@@ -90,6 +98,7 @@ fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
         }
         Command::Token { name, stdin } => token::run(name, *stdin),
         Command::Envoy { config, out } => write_envoy(&Document::read(config)?, out),
+        Command::Worker { config, out } => write_worker(&Document::read(config)?, out),
         Command::Serve { config, json } => serve::run(config, *json),
     }
 }
@@ -119,6 +128,27 @@ fn write_envoy(document: &Document, out: &Path) -> Result<(), Box<dyn std::error
         ));
     }
     paint::next(&format!("envoy -c {}", folder.join("envoy.yaml").display()));
+    Ok(())
+}
+
+/// The command is run in the project's folder, where the Worker is built.
+fn write_worker(document: &Document, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let files =
+        worker::Files::new(document, &std::path::absolute(".")?).map_err(|error| document.wrong(error))?;
+    for path in files.write(out)? {
+        paint::done(&format!("wrote {}", path.display()));
+    }
+    if files.too_large {
+        paint::warning(
+            "the document is larger than a text binding may be; name a KV namespace (`worker: { kv: ID }`) and put \
+             config.json into it",
+        );
+    }
+    let config = out.join("wrangler.toml");
+    for name in &files.names {
+        paint::next(&format!("npx wrangler secret put {name} --config {}", config.display()));
+    }
+    paint::next(&format!("npx wrangler deploy --config {}", config.display()));
     Ok(())
 }
 

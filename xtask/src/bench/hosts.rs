@@ -1,15 +1,16 @@
 //! What is measured: Envoy as generated with our filter, the native gateway, and the same listener and cluster without
-//! either.
+//! either; the Worker beside a pass-through in JavaScript.
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, rc::Rc};
 
 use live::{
     Failure,
-    envoy::{Envoy, Options},
+    envoy::{self, Envoy, Options},
     folder::Folder,
     gateway::Gateway,
     host::Host as Running,
     tools,
+    workerd::{Site, Workerd},
 };
 use pointsman::{Config, Dialect};
 use pointsman_cli::{document::Document, envoy::Files};
@@ -26,9 +27,30 @@ pub(crate) const NATIVE: [&str; 2] = ["plain", "gateway"];
 /// The cluster that easy requests go to.
 const CLUSTER: &str = "minimax";
 
+/// Those of `bench worker`: a pass-through in JavaScript, and ours without and with its log, all in one workerd.
+pub(crate) const WORKERS: [&str; 3] = ["javascript", "pointsman_logging", "pointsman"];
+
+/// A Worker in plain JavaScript that takes the body whole, sets a key, asks the provider, and streams the answer back.
+const PASS_THROUGH: &str = "\
+export default {
+  async fetch(request, env) {
+    const body = await request.arrayBuffer();
+    const headers = new Headers(request.headers);
+    headers.set('authorization', `Bearer ${env.KEY}`);
+    const response = await fetch(env.UPSTREAM, { method: request.method, headers, body });
+    return new Response(response.body, response);
+  },
+};
+";
+
 /// A variant, running.
 #[derive(Debug)]
-pub(crate) struct Host(Running);
+pub(crate) enum Host {
+    /// A process of its own.
+    Process(Running),
+    /// A Worker among others in one process.
+    Worker(SocketAddr, Rc<Workerd>),
+}
 
 /// All of them, in the order of their names.
 #[derive(Debug)]
@@ -50,12 +72,22 @@ pub(crate) async fn upstream() -> Result<Provider, Failure> {
 
 impl Host {
     pub(crate) const fn address(&self) -> SocketAddr {
-        self.0.address()
+        match self {
+            Self::Process(running) => running.address(),
+            Self::Worker(address, _) => *address,
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Process(running) => running.pid(),
+            Self::Worker(_, workerd) => workerd.pid(),
+        }
     }
 
     /// CPU time of all threads so far, in nanoseconds, by the scheduler's own account.
     pub(crate) fn cpu_nanos(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.pid()));
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
         let nanos = |path: &Path| -> Option<u64> {
             std::fs::read_to_string(path.join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
         };
@@ -64,7 +96,7 @@ impl Host {
 
     /// Resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
-        self.0.memory()
+        envoy::memory_of(self.pid())
     }
 }
 
@@ -79,7 +111,44 @@ impl Hosts {
         let plain = plain(&json, folder.path())?;
         let plain = Envoy::start_raw(|listen, admin| on(&plain, listen, admin), &Options::default())?;
         let gateway = Gateway::start(binary, &json, &keys(&json)?)?;
-        Ok(Self { all: vec![Host(Running::Envoy(plain)), Host(Running::Native(gateway))], _folder: folder })
+        Ok(Self {
+            all: vec![Host::Process(Running::Envoy(plain)), Host::Process(Running::Native(gateway))],
+            _folder: folder,
+        })
+    }
+
+    /// Starts one workerd with three Workers in front of the upstream.
+    ///
+    /// # Errors
+    /// workerd does not start.
+    pub(crate) fn workers(upstream: SocketAddr) -> Result<Self, Failure> {
+        let folder = Folder::new("bench")?;
+        std::fs::write(folder.path().join("index.js"), PASS_THROUGH)?;
+        let json = document(upstream)?;
+        let texts = vec![
+            ("KEY".to_owned(), "sk-bench".to_owned()),
+            ("UPSTREAM".to_owned(), format!("http://{upstream}/v1/chat/completions")),
+        ];
+        let ours = |log: bool| {
+            let mut json = json.clone();
+            json["worker"] = json!({ "log": log });
+            Site::pointsman(&json, &keys(&json)?)
+        };
+        let sites = [
+            Site {
+                name: WORKERS[0].to_owned(),
+                folder: folder.path().to_owned(),
+                modules: vec!["index.js".to_owned()],
+                texts,
+                kv: None,
+                analytics: false,
+            },
+            Site { name: WORKERS[1].to_owned(), ..ours(true)? },
+            Site { name: WORKERS[2].to_owned(), ..ours(false)? },
+        ];
+        let workerd = Rc::new(Workerd::start(&sites)?);
+        let all = WORKERS.iter().map(|name| Host::Worker(workerd.address(name), Rc::clone(&workerd)));
+        Ok(Self { all: all.collect(), _folder: folder })
     }
 
     /// Starts three Envoys in front of the upstream.
@@ -97,7 +166,7 @@ impl Hosts {
             Envoy::start_raw(|listen, admin| on(&buffering, listen, admin), &Options::default())?,
             Envoy::start(&json, &keys(&json)?, &options(ours))?,
         ];
-        let all = all.into_iter().map(|envoy| Host(Running::Envoy(envoy))).collect();
+        let all = all.into_iter().map(|envoy| Host::Process(Running::Envoy(envoy))).collect();
         Ok(Self { all, _folder: folder })
     }
 }

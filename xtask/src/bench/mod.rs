@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what the filter costs a real Envoy, what the gateway costs beside one, and what the parts of the
-//! core cost alone.
+//! `cargo xtask bench`: what the filter costs a real Envoy, what the gateway costs beside one, what the Worker costs
+//! beside JavaScript, and what the parts of the core cost alone.
 
 mod agents;
 mod body;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 
 use self::{
     body::{CASES, Case},
-    hosts::{ENVOYS, Host, Hosts, NATIVE},
+    hosts::{ENVOYS, Host, Hosts, NATIVE, WORKERS},
     load::{Load, Sample},
     report::Results,
 };
@@ -55,6 +55,24 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
         rounds: u32,
         /// Instead: the gateway's memory over time under many streams at once.
+        #[arg(long)]
+        streams: bool,
+        /// With --streams: how many.
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+        /// With --streams: how long each lasts, in seconds.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=3600))]
+        seconds: u32,
+    },
+    /// A pass-through Worker in JavaScript, and ours, in one workerd.
+    Worker {
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+        /// How often each of them is measured.
+        #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        rounds: u32,
+        /// Instead: workerd's memory over time under many streams at once.
         #[arg(long)]
         streams: bool,
         /// With --streams: how many.
@@ -101,17 +119,24 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
         _ if cfg!(debug_assertions) => optimised(),
         &Bench::Envoy { json, rounds } => print(&envoy(rounds)?, json),
         &Bench::Native { json, streams: true, count, seconds, .. } => {
-            let course = streams::run(count, Duration::from_secs(seconds.into()))?;
-            if json {
-                println!("{:#}", course.json());
-            } else {
-                course.print();
-            }
-            course.judge()
+            show(&streams::run(false, count, Duration::from_secs(seconds.into()))?, json)
         }
+        &Bench::Worker { json, streams: true, count, seconds, .. } => {
+            show(&streams::run(true, count, Duration::from_secs(seconds.into()))?, json)
+        }
+        &Bench::Worker { json, rounds, .. } => print(&workers(rounds)?, json),
         &Bench::Native { json, rounds, .. } => print(&native(rounds)?, json),
         Bench::Agents(options) => agents::run(options),
     }
+}
+
+fn show(course: &streams::Course, json: bool) -> Result<(), Failure> {
+    if json {
+        println!("{:#}", course.json());
+    } else {
+        course.print();
+    }
+    course.judge()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one arm of a match among others that can fail")]
@@ -179,6 +204,18 @@ fn native(rounds: u32) -> Result<Results, Failure> {
     let upstream = runtime.block_on(hosts::upstream())?;
     let hosts = Hosts::native(upstream.addr(), &binary)?;
     measure(&progress, &hosts, &NATIVE, false, rounds)
+}
+
+fn workers(rounds: u32) -> Result<Results, Failure> {
+    let progress = Progress::begin("getting workerd");
+    tools::workerd()?;
+    progress.step("building the Worker");
+    live::worker::build()?;
+    progress.step("starting workerd");
+    let runtime = Runtime::new()?;
+    let upstream = runtime.block_on(hosts::upstream())?;
+    let hosts = Hosts::workers(upstream.addr())?;
+    measure(&progress, &hosts, &WORKERS, false, rounds)
 }
 
 fn measure(

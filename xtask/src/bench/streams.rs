@@ -1,4 +1,4 @@
-//! Many streams at once, each for a while: what the gateway holds in memory meanwhile.
+//! Many streams at once, each for a while: what the gateway, or workerd, holds in memory meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use live::{
     Failure,
     gateway::{self, Gateway},
+    workerd::{Site, Workerd},
 };
 use pointsman_cli::{descriptors, paint};
 use pointsman_sim::{Options, Provider, Vendor};
@@ -32,21 +33,44 @@ pub(crate) struct Course {
     seconds: u64,
     /// Before the first stream, in bytes.
     idle: u64,
-    /// Seconds since the first stream, streams that the gateway has open, bytes.
+    /// Seconds since the first stream, streams that are open, bytes.
     looks: Vec<(f64, u64, u64)>,
     /// Some seconds after the last stream, in bytes.
     after: u64,
     whole: u32,
 }
 
-/// Runs `count` streams of that length through a gateway of its own.
+/// Who carries the streams.
+#[derive(Debug)]
+enum Carrier {
+    Gateway(Gateway),
+    Worker(Workerd),
+}
+
+impl Carrier {
+    fn address(&self) -> std::net::SocketAddr {
+        match self {
+            Self::Gateway(gateway) => gateway.address(),
+            Self::Worker(workerd) => workerd.address("pointsman"),
+        }
+    }
+
+    fn memory(&self) -> u64 {
+        match self {
+            Self::Gateway(gateway) => gateway.memory(),
+            Self::Worker(workerd) => workerd.memory(),
+        }
+    }
+}
+
+/// Runs `count` streams of that length through a gateway, or a workerd, of its own.
 ///
 /// # Errors
-/// The gateway does not start, or a stream is not whole.
-pub(crate) fn run(count: u32, length: Duration) -> Result<Course, Failure> {
+/// It does not start, or a stream is not whole.
+pub(crate) fn run(worker: bool, count: u32, length: Duration) -> Result<Course, Failure> {
     descriptors::raise();
-    let progress = Progress::begin("building the gateway");
-    let binary = gateway::build()?;
+    let progress = Progress::begin(if worker { "building the Worker" } else { "building the gateway" });
+    let binary = if worker { live::worker::build()? } else { gateway::build()? };
     progress.step(&format!("{count} streams of {} s", length.as_secs()));
     Runtime::new()?.block_on(async {
         let mut options = Options::new(Vendor::Generic, "sk-bench");
@@ -62,13 +86,17 @@ pub(crate) fn run(count: u32, length: Duration) -> Result<Course, Failure> {
             "aliases": { "auto": "default" },
         });
         let keys = [("SLOW_KEY".to_owned(), "sk-bench".to_owned())];
-        let gateway = Gateway::start(&binary, &document, &keys)?;
+        let carrier = if worker {
+            Carrier::Worker(Workerd::start(&[Site::pointsman(&document, &keys)?])?)
+        } else {
+            Carrier::Gateway(Gateway::start(&binary, &document, &keys)?)
+        };
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let idle = gateway.memory();
+        let idle = carrier.memory();
         let began = Instant::now();
         let mut streams = tokio::task::JoinSet::new();
         for _ in 0..count {
-            streams.spawn(stream(gateway.address()));
+            streams.spawn(stream(carrier.address()));
         }
         let mut looks = Vec::new();
         let mut whole = 0;
@@ -80,14 +108,14 @@ pub(crate) fn run(count: u32, length: Duration) -> Result<Course, Failure> {
                     whole += 1;
                 }
                 _ = ticks.tick() => {
-                    let open = open(&gateway);
-                    progress.detail(&format!("{open} open, {:.1} MB", megabytes(gateway.memory())));
-                    looks.push((began.elapsed().as_secs_f64(), open, gateway.memory()));
+                    let open = open(&carrier, count - whole);
+                    progress.detail(&format!("{open} open, {:.1} MB", megabytes(carrier.memory())));
+                    looks.push((began.elapsed().as_secs_f64(), open, carrier.memory()));
                 }
             }
         }
         tokio::time::sleep(LOOK).await;
-        let after = gateway.memory();
+        let after = carrier.memory();
         Ok(Course { count, seconds: length.as_secs(), idle, looks, after, whole })
     })
 }
@@ -126,7 +154,9 @@ async fn stream(to: std::net::SocketAddr) -> Result<(), Failure> {
     Err(Failure::new(format!("a stream of status {status} ended with {:?}", String::from_utf8_lossy(&tail))))
 }
 
-fn open(gateway: &Gateway) -> u64 {
+/// Streams that are open: by the gateway's own count, which workerd does not have.
+fn open(carrier: &Carrier, running: u32) -> u64 {
+    let Carrier::Gateway(gateway) = carrier else { return running.into() };
     let page = gateway.prometheus().unwrap_or_default();
     let found = page.lines().find_map(|line| line.strip_prefix("pointsman_open_requests{} ")?.parse().ok());
     found.unwrap_or(0)
