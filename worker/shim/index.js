@@ -25,6 +25,9 @@ const SMALL_ANSWER = 64 * 1024;
 const SLICE = 64 * 1024;
 const PAUSE = 100;
 
+// Milliseconds until an answer that can no longer be written is laid to the client, and the provider is told.
+const DOUBT = 1000;
+
 // After so many bytes an answer passes unread: what the client has not taken yet is kept in memory meanwhile.
 const METERED = 8 * 1024 * 1024;
 
@@ -167,18 +170,18 @@ class Router {
 class Exchange {
   #request;
   #env;
+  #ctx;
   #head;
   #number = 0;
   #body = null;
   #sending = null;
   #left = false;
-  #ended;
+  #ended = null;
 
   constructor(request, env, ctx) {
     this.#request = request;
     this.#env = env;
-    // The receipt is written when the answer has passed, or the client is gone.
-    ctx.waitUntil(new Promise((resolve) => (this.#ended = resolve)));
+    this.#ctx = ctx;
     let head = `${request.method}\n${request.url}`;
     for (const [name, value] of request.headers) head += `\n${name}\n${value}`;
     this.#head = head;
@@ -190,6 +193,7 @@ class Exchange {
       if (!router.fresh(this.#env)) await router.load(this.#env);
       this.#request.signal.addEventListener("abort", () => {
         this.#left = true;
+        this.#outlive();
         this.#sending?.abort();
       });
       // Without a body the length is not announced either.
@@ -241,6 +245,11 @@ class Exchange {
     if (length > limit) return router.tooLarge(this.#number);
     this.#body = joined(pieces, length);
     return router.route(this.#number, this.#body);
+  }
+
+  // The receipt is written when the answer has passed, or the client is gone.
+  #outlive() {
+    if (this.#ended === null) this.#ctx.waitUntil(new Promise((resolve) => (this.#ended = resolve)));
   }
 
   // Takes what is left of a request that is refused.
@@ -309,12 +318,13 @@ class Exchange {
         return next;
       }
     }
+    this.#outlive();
     this.#meter(current, copy);
     // A client that leaves is noticed by what can no longer be written; the host does the writing.
     const { readable, writable } = new IdentityTransformStream();
     clients.pipeTo(writable).catch(async () => {
       // Where it was the provider that broke off, this side's copy ends by itself.
-      await scheduler.wait(2 * PAUSE);
+      await scheduler.wait(DOUBT);
       if (this.#number === 0) return;
       this.#left = true;
       sending.abort();
@@ -351,7 +361,7 @@ class Exchange {
       this.#finish(how, EMPTY, current);
     } catch (error) {
       dead(current, error);
-      this.#ended();
+      this.#ended?.();
     }
   }
 
@@ -365,12 +375,12 @@ class Exchange {
       if (log) console.log(line);
       analytics?.writeDataPoint(JSON.parse(point));
     }
-    this.#ended();
+    this.#ended?.();
   }
 
   #died(error) {
     dead(router, error);
-    this.#ended();
+    this.#ended?.();
     try {
       return answer(new Router().died(this.#head));
     } catch (again) {

@@ -2,13 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anstream::println;
-use live::{Failure, filter, tools};
+use live::{Failure, filter, tools, worker};
 use serde_json::Value;
 
 use crate::{
@@ -31,6 +31,8 @@ enum Outcome {
 struct Tools {
     envoy: PathBuf,
     wasm: PathBuf,
+    workerd: PathBuf,
+    worker: PathBuf,
 }
 
 /// Runs all sections, also after one has failed.
@@ -45,9 +47,10 @@ pub(crate) fn run() -> Result<(), Failure> {
         check(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     });
     tally.section("lints, as the doors are built", || {
-        let packages = ["pointsman-envoy", "pointsman-component", "bench-filter", "bench-core"]
-            .into_iter()
-            .flat_map(|package| ["--package", package]);
+        let packages =
+            ["pointsman-envoy", "pointsman-component", "pointsman-worker", "bench-filter", "bench-core"]
+                .into_iter()
+                .flat_map(|package| ["--package", package]);
         let mut command = cargo(&["clippy", "--locked", "--target", filter::TARGET]);
         command.args(packages).args(["--", "-D", "warnings"]);
         add_target(filter::TARGET)?;
@@ -58,13 +61,15 @@ pub(crate) fn run() -> Result<(), Failure> {
         check(cargo(&["build", "--package", "pointsman", "--locked", "--target", NO_STD]))
     });
     let mut tools = None;
-    tally.section("Envoy, and the filter as it ships", || {
+    tally.section("Envoy and the filter, workerd and the Worker, as they ship", || {
         let (envoy, wasm) = (tools::envoy()?, filter::build()?);
-        let note = format!("{} KB", std::fs::metadata(&wasm)?.len().div_ceil(1000));
-        tools = Some(Tools { envoy, wasm });
+        let (workerd, worker) = (tools::workerd()?, worker::build()?);
+        let size = |file: &Path| Ok::<_, Failure>(std::fs::metadata(file)?.len().div_ceil(1000));
+        let note = format!("filter {} KB, Worker {} KB", size(&wasm)?, size(&worker.join(worker::FILES[1]))?);
+        tools = Some(Tools { envoy, wasm, workerd, worker });
         Ok(Outcome::Ran { passed: 1, failed: 0, note, output: String::new() })
     });
-    tally.section("tests: core, command, filter, real Envoy, SDKs", || tests(tools.as_ref()));
+    tally.section("tests: core, command, doors, real Envoy, real workerd, SDKs", || tests(tools.as_ref()));
     tally.section("licences, bans, sources", deny);
     tally.section("demo", || demo(tools.as_ref()));
     tally.close(began.elapsed())
@@ -134,6 +139,8 @@ fn tests(tools: Option<&Tools>) -> Result<Outcome, Failure> {
     command
         .env("POINTSMAN_ENVOY", &tools.envoy)
         .env("POINTSMAN_WASM", &tools.wasm)
+        .env("POINTSMAN_WORKERD", &tools.workerd)
+        .env("POINTSMAN_WORKER", &tools.worker)
         .env("RUST_BACKTRACE", "0");
     let mut suite = String::new();
     let (mut passed, mut failed, mut ignored) = (0, 0, 0);

@@ -1,10 +1,10 @@
 //! Who may use it, what it answers itself, and what passes through.
 
 use pointsman_sim::Vendor;
-use real_hosts::{client::Ask, play, stage::Script};
+use real_hosts::{client::Ask, stage::Script};
 use serde_json::json;
 
-use crate::{CHAT, Stage, chat, messages};
+use crate::{CHAT, Stage, chat, messages, play};
 
 /// Of `secret-token`: `printf secret-token | sha256sum`.
 const DIGEST: &str = "sha256:930bbdc51b6aed5c2a5678fd6e28dee7a05e8a4b643cfc0b4427c3efb86c0d94";

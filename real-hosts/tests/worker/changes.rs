@@ -6,13 +6,12 @@ use live::workerd::{Site, Workerd};
 use pointsman_sim::Fault;
 use real_hosts::{
     client::{Ask, Connection, Protocol},
-    play,
     stage::Script,
     until,
 };
 use serde_json::json;
 
-use crate::{CHAT, Stage, chat, kv::Kv, messages, streamed};
+use crate::{CHAT, Stage, chat, kv::Kv, messages, play, streamed};
 
 #[test]
 fn a_change_takes_hold_in_the_middle_of_a_stream_and_the_stream_goes_on() {

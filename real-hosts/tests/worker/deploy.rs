@@ -8,9 +8,9 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use live::{folder::Folder, tools, worker};
-use real_hosts::{client::Ask, play, stage::Script};
+use real_hosts::{client::Ask, stage::Script};
 
-use crate::{CHAT, Stage, chat};
+use crate::{CHAT, Stage, chat, play};
 
 /// The largest bundle that is wanted, in bytes after gzip. Cloudflare takes 3 MB of everybody.
 const MOST: usize = 1_000_000;

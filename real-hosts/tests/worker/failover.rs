@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use pointsman_sim::{Fault, Vendor};
 use real_hosts::{
     client::Ask,
-    play,
     stage::{Script, key_of},
 };
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{CHAT, Stage, chat, messages, streamed};
+use crate::{CHAT, Stage, chat, messages, play, streamed};
 
 /// One workerd for all tests that need nothing special. Each has a lane of its own.
 async fn stage() -> &'static Stage {

@@ -69,6 +69,12 @@ impl Stage {
     }
 }
 
+/// Runs a test. The Worker is built before its time begins.
+fn play<T>(test: impl Future<Output = T>) -> T {
+    live::worker::build().unwrap_or_else(|failure| panic!("{failure}"));
+    real_hosts::play(test)
+}
+
 /// A Chat Completions request.
 fn chat(model: &str, text: &str) -> Value {
     json!({ "model": model, "messages": [{ "role": "user", "content": text }] })

@@ -5,14 +5,13 @@ use std::time::Duration;
 use pointsman_sim::{Billed, Fault, Vendor};
 use real_hosts::{
     client::{Ask, Connection, Protocol},
-    play,
     stage::Script,
     until,
 };
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{CHAT, Stage, chat, messages, streamed};
+use crate::{CHAT, Stage, chat, messages, play, streamed};
 
 async fn stage() -> &'static Stage {
     static STAGE: OnceCell<Stage> = OnceCell::const_new();

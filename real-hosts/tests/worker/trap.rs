@@ -1,9 +1,9 @@
 //! A router that dies on one request: that one is told so, the next is served.
 
-use real_hosts::{client::Ask, play, stage::Script};
+use real_hosts::{client::Ask, stage::Script};
 use serde_json::json;
 
-use crate::{CHAT, Stage, chat, messages};
+use crate::{CHAT, Stage, chat, messages, play};
 
 /// Makes an instance whose `ask` dies on its second call.
 const TRAPPED: &str = r#"
