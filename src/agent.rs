@@ -20,4 +20,4 @@ pub use identity::Identity;
 pub use result::Severity;
 pub use step::Step;
 pub(crate) use story::is_aside;
-pub use story::{Story, Turn};
+pub use story::{Event, EventKind, Story, Turn};

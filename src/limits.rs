@@ -112,5 +112,5 @@ pub const FENCED_TEXT: usize = 16 * 1024;
 /// A person's turns kept of one history: the first and the newest.
 pub const TURNS: usize = 32;
 
-/// Loops kept of one turn. Each asks for a better model; there are not more.
-pub const LOOPS: usize = TIERS;
+/// Loops and ends of loops kept of one turn. Each loop asks for a better model; there are not more.
+pub const LOOPS: usize = 2 * TIERS;

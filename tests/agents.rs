@@ -205,9 +205,18 @@ fn a_stuck_agent_is_noticed_at_the_third_time_and_gets_a_better_model() {
     assert_eq!((tier(&noticed), noticed.summary().step), ("mid", Some(Step::FailingLoop)));
     assert_eq!(noticed.summary().reason.code(), "loop");
     assert_eq!(tier(&after(7)), "frontier", "again");
-    // Once it works, it stays with the model that made it work.
+    // Once it works, it stays for a while with the model that made it work.
     let healed = messages(&router, joined(&[vec![user(EASY)], stuck(0, 3), work(3, 5)]));
     assert_eq!((tier(&healed), healed.summary().step), ("mid", Some(Step::ToolResult)));
+}
+
+#[test]
+fn a_loop_that_is_overcome_lets_go_where_the_price_agrees_and_not_twice() {
+    let router = router(&config());
+    let calm = joined(&[vec![user(EASY)], stuck(0, 3), work(3, 8)]);
+    assert_eq!(tier(&messages(&router, calm.clone())), "cheap", "moving down pays at once at this price");
+    let again = joined(&[calm, stuck(11, 3), work(14, 12)]);
+    assert_eq!(tier(&messages(&router, again)), "mid", "whoever got lost twice would get lost again");
 }
 
 #[test]

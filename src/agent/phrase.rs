@@ -2,15 +2,19 @@
 
 /// Whether `text` holds any of the phrases, which are in lower case. For short texts: bound `text` before.
 pub(super) fn holds(text: &[u8], phrases: &[&str]) -> bool {
-    (0..text.len()).any(|at| {
-        let first = text.get(at).map_or(0, u8::to_ascii_lowercase);
-        phrases.iter().any(|phrase| {
-            let phrase = phrase.as_bytes();
-            phrase.first() == Some(&first)
-                && text
-                    .get(at..at.saturating_add(phrase.len()))
-                    .is_some_and(|there| there.eq_ignore_ascii_case(phrase))
-        })
+    // One bit for each first letter, in either case: most bytes begin no phrase.
+    let class = |byte: u8| 1u32 << (byte & 31);
+    let firsts =
+        phrases.iter().filter_map(|phrase| phrase.as_bytes().first()).fold(0, |set, byte| set | class(*byte));
+    text.iter().enumerate().any(|(at, byte)| {
+        firsts & class(*byte) != 0
+            && phrases.iter().any(|phrase| {
+                let phrase = phrase.as_bytes();
+                phrase.first() == Some(&byte.to_ascii_lowercase())
+                    && text
+                        .get(at..at.saturating_add(phrase.len()))
+                        .is_some_and(|there| there.eq_ignore_ascii_case(phrase))
+            })
     })
 }
 

@@ -30,6 +30,8 @@ const SAME: usize = 3;
 const SAME_CALL: usize = 3;
 /// Failures in a row that make a loop. Misuse and crashes weigh half as much again as an honest red test.
 const FAILURES: u32 = 6;
+/// Exchanges in a row that went well, after which a loop is over.
+const CALM: u32 = 6;
 
 /// What a person said at one point, and how the work went from there to the next.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -46,8 +48,28 @@ pub struct Turn {
     pub complaint: bool,
     /// A mere yes or go on: it stands for what it agrees to.
     pub assent: bool,
-    /// Answers of the model before each loop that was noticed after the turn; at most [`limits::LOOPS`].
-    pub loops: Vec<u32>,
+    /// Loops that were noticed after the turn, and where they were over; at most [`limits::LOOPS`].
+    pub events: Vec<Event>,
+}
+
+/// Something that happened while an agent worked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// What.
+    pub kind: EventKind,
+    /// Answers of the model before it.
+    pub answers: u32,
+    /// Bytes of the conversation up to it.
+    pub bytes: u64,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EventKind {
+    /// The agent repeated itself or failed in a row.
+    Loop,
+    /// After that, a row of exchanges that went well.
+    Calm,
 }
 
 /// A request's history.
@@ -186,6 +208,8 @@ struct Walk<'v> {
     outcome: Option<Hash>,
     severity: Severity,
     weight: u32,
+    /// Exchanges that went well since a loop; `None` where there was none.
+    calm: Option<u32>,
     results_in: Option<u32>,
     in_answer: bool,
     plan: bool,
@@ -211,6 +235,7 @@ impl Story {
             outcome: None,
             severity: Severity::Fine,
             weight: 0,
+            calm: None,
             results_in: None,
             in_answer: false,
             plan: false,
@@ -239,7 +264,7 @@ impl Story {
 
     /// Whether anything went wrong on the way that a stronger model might have done better.
     pub fn troubled(&self) -> bool {
-        self.turns.iter().any(|turn| turn.complaint || !turn.loops.is_empty())
+        self.turns.iter().any(|turn| turn.complaint || !turn.events.is_empty())
     }
 }
 
@@ -379,6 +404,7 @@ impl Walk<'_> {
         }
         self.recent.clear();
         self.weight = 0;
+        self.calm = None;
         self.story.stuck = false;
         self.story.failing = 0;
         self.story.repeated = 0;
@@ -392,7 +418,7 @@ impl Walk<'_> {
             plan,
             complaint,
             assent: assent && !first,
-            loops: Vec::new(),
+            events: Vec::new(),
         });
     }
 
@@ -429,9 +455,22 @@ impl Walk<'_> {
             self.recent.clear();
             self.recent.push(pair);
             self.weight = 0;
-            if let Some(turn) = story.turns.last_mut().filter(|turn| turn.loops.len() < limits::LOOPS) {
-                turn.loops.push(story.answers);
+            self.calm = Some(0);
+            self.note(EventKind::Loop);
+        } else if let Some(good) = self.calm {
+            let good = if failed || as_before { 0 } else { good.saturating_add(1) };
+            self.calm = Some(good).filter(|good| *good < CALM);
+            if self.calm.is_none() {
+                self.note(EventKind::Calm);
             }
+        }
+    }
+
+    fn note(&mut self, kind: EventKind) {
+        let (answers, bytes) = (self.story.answers, self.story.bytes);
+        let turn = self.story.turns.last_mut().filter(|turn| turn.events.len() < limits::LOOPS);
+        if let Some(turn) = turn {
+            turn.events.push(Event { kind, answers, bytes });
         }
     }
 }

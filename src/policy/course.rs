@@ -2,13 +2,13 @@
 //!
 //! Every call sends the whole history, so every call can tell what the calls before it decided: the first words set the
 //! base, later ones and what went wrong raise it, and nothing lowers it while an agent works, since the work is still
-//! the same. A raise for a loop ends with the person's next words, a chat's tier follows its newest question, and both
-//! only where moving is cheaper than staying, cache included. The fold looks at no more than what stood in the history
+//! the same. A raise for a loop ends when it is overcome or the person speaks again, a chat's tier follows its newest
+//! question, and both only where moving is cheaper than staying, cache included. The fold looks at no more than what stood in the history
 //! at each point: a longer history does not change what an earlier call decided.
 
 use super::warm;
 use crate::{
-    agent::{Step, Story, Turn},
+    agent::{EventKind, Step, Story, Turn},
     classify::Difficulty,
     config::{Config, Dial, Ladder},
 };
@@ -98,8 +98,22 @@ pub fn plot(
         if turn.complaint {
             course.raise(course.tier.saturating_add(1).min(last), Cause::Complaint, Step::FailingLoop);
         }
-        for _ in &turn.loops {
-            course.climb(last);
+        let mut loops = 0u32;
+        for event in &turn.events {
+            match event.kind {
+                EventKind::Loop => {
+                    loops = loops.saturating_add(1);
+                    course.climb(last);
+                }
+                // Whoever got lost twice would get lost again.
+                EventKind::Calm if loops == 1 && course.tier > course.standing => {
+                    let standing = course.standing;
+                    if course.may_fall(config, ladder, (event.bytes, event.answers), standing) {
+                        course.move_to(standing, Cause::Asked, Step::Prompt);
+                    }
+                }
+                EventKind::Calm => {}
+            }
         }
     }
     course
@@ -180,7 +194,7 @@ impl Course {
             }
             Some(difficulty) => dial.tier(Some(difficulty)).min(last),
         };
-        if wanted >= self.tier || self.may_fall(config, ladder, turn, wanted) {
+        if wanted >= self.tier || self.may_fall(config, ladder, (turn.bytes, turn.answers), wanted) {
             if wanted != self.tier || !agentic {
                 self.difficulty = difficulty.or(self.difficulty);
                 self.move_to(wanted, Cause::Asked, Step::Prompt);
@@ -193,16 +207,16 @@ impl Course {
     }
 
     /// Whether the price speaks for the lower tier.
-    fn may_fall(&self, config: &Config, ladder: &Ladder, turn: &Turn, wanted: usize) -> bool {
+    fn may_fall(&self, config: &Config, ladder: &Ladder, at: (u64, u32), wanted: usize) -> bool {
+        let (bytes, answers) = at;
         let model = |tier: usize| {
             let choice = ladder.tiers.get(tier)?.choices.first()?;
             config.target_of(choice).map(|target| &target.model)
         };
         let (Some(from), Some(to)) = (model(self.tier), model(wanted)) else { return false };
-        let prefix = turn.bytes / warm::BYTES_PER_TOKEN;
+        let prefix = bytes / warm::BYTES_PER_TOKEN;
         // Nothing is warm that was never kept.
-        prefix < from.cache_min_prefix_tokens.unwrap_or(0)
-            || warm::pays(from, to, prefix, u64::from(turn.answers))
+        prefix < from.cache_min_prefix_tokens.unwrap_or(0) || warm::pays(from, to, prefix, u64::from(answers))
     }
 }
 

@@ -13,11 +13,11 @@ mod run;
 use std::path::PathBuf;
 
 use clap::Args;
-use live::{Failure, tools};
+use live::Failure;
 
 use self::{
     outcome::Outcomes,
-    replay::{Bench, OURS, POLICIES, Replayed, Ride, prefixes},
+    replay::{Bench, OURS, POLICIES, Replayed, Ride},
     report::{Loops, Results, Sum},
     run::Run,
 };
@@ -29,7 +29,8 @@ pub(crate) struct Options {
     /// Folder of recorded runs (`*.jsonl`, `*.jsonl.gz`, and `outcomes/` beside them) in place of the bundled ones.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Configuration whose alias `auto` is measured (JSON); default: Claude Opus 4.6 above MiniMax M2.5.
+    /// Configuration whose alias `auto` is measured (JSON); default: Claude Opus 4.6 above MiniMax M2.5, its dial set by
+    /// the cost of these runs.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON for machines.
@@ -38,7 +39,7 @@ pub(crate) struct Options {
     /// Also write a report with plots.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// One line for each run, too.
+    /// Each run, too.
     #[arg(long)]
     runs: bool,
 }
@@ -48,6 +49,10 @@ const CONFIG: &str = include_str!("config.json");
 
 /// Runs of our own, for those who have no recorded ones. Written, not recorded; with loops whose beginning is known.
 const WRITTEN: &str = include_str!("written.jsonl");
+
+/// What the dial of the default configuration lets the first words of conversations spend, as a share of the bill on the
+/// best model. What raises a conversation later comes on top; the bar is [`report::BAR`].
+const SPEND: f64 = 0.27;
 
 /// Orders of the runs over which the random policy is averaged.
 const SHUFFLES: u64 = 50;
@@ -60,8 +65,16 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?,
         None => CONFIG.to_owned(),
     };
-    let bench = Bench::new(&document)?;
+    let mut bench = Bench::new(&document)?;
     let runs = runs(options)?;
+    let mut threshold = None;
+    if options.config.is_none() {
+        progress.step("setting the dial");
+        let found = bench.threshold(&runs, SPEND)?;
+        bench =
+            Bench::new(&document.replace("\"thresholds\": [500]", &format!("\"thresholds\": [{found}]")))?;
+        threshold = Some(found);
+    }
     let outcomes = outcome::read(options.data.as_deref(), &runs)?;
     progress.step(&format!("replaying {} runs", runs.len()));
     let mut replayed = Vec::with_capacity(runs.len());
@@ -72,9 +85,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         replayed.push(bench.replay(run)?);
     }
     drop(progress);
-    let results = results(&bench, &runs, &replayed, &outcomes);
+    let mut results = results(&bench, &runs, &replayed, &outcomes);
+    results.threshold = threshold;
     if options.json {
-        println!("{:#}", results.json());
+        println!("{:#}", results.json(options.runs.then_some((&runs[..], &replayed[..]))));
     } else {
         results.print(&runs, &replayed, options.runs);
     }
@@ -105,7 +119,6 @@ fn runs(options: &Options) -> Result<Vec<Run>, Failure> {
             runs.push(run::parse(line, &format!("{}, line {}", path.display(), n + 1))?);
         }
     }
-    let _ = tools::root();
     Ok(runs)
 }
 
@@ -125,10 +138,10 @@ fn results(bench: &Bench, runs: &[Run], replayed: &[Replayed], outcomes: &Outcom
                 .iter()
                 .map(|ride| ride.tiers.iter().filter(|tier| **tier == best).count())
                 .sum::<usize>() as f64,
-            kept: kept(bench, runs, outcomes, |n| replayed[n].rides[policy].strong(best)),
+            kept: kept(runs, outcomes, |n| replayed[n].rides[policy].strong(best)),
         });
     }
-    sums.push(shuffled(bench, runs, replayed, outcomes, sums[OURS].cost));
+    sums.push(shuffled(runs, replayed, outcomes, sums[OURS].cost));
     let loops = Loops::of(runs, replayed);
     Results {
         runs: runs.len(),
@@ -141,6 +154,7 @@ fn results(bench: &Bench, runs: &[Run], replayed: &[Replayed], outcomes: &Outcom
         sharpened: replayed.iter().map(|replayed| replayed.told.sharpened).sum(),
         sums,
         loops,
+        threshold: None,
     }
 }
 
@@ -149,8 +163,7 @@ fn results(bench: &Bench, runs: &[Run], replayed: &[Replayed], outcomes: &Outcom
 ///
 /// A run of the cheap model stands for the task where there is one, since that is what the router would have seen.
 #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^53 tasks")]
-fn kept(bench: &Bench, runs: &[Run], outcomes: &Outcomes, strong: impl Fn(usize) -> f64) -> Option<f64> {
-    let _ = bench;
+fn kept(runs: &[Run], outcomes: &Outcomes, strong: impl Fn(usize) -> f64) -> Option<f64> {
     let (mut tasks, mut kept) = (0usize, 0.0);
     let mut seen = std::collections::HashSet::new();
     for (n, run) in runs.iter().enumerate() {
@@ -168,8 +181,7 @@ fn kept(bench: &Bench, runs: &[Run], outcomes: &Outcomes, strong: impl Fn(usize)
 /// A policy that knows nothing: whole runs go to the best tier at random until the money that ours costs is spent, the
 /// last one in part. The mean over many orders.
 #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^53 runs")]
-fn shuffled(bench: &Bench, runs: &[Run], replayed: &[Replayed], outcomes: &Outcomes, budget: f64) -> Sum {
-    let best = bench.best();
+fn shuffled(runs: &[Run], replayed: &[Replayed], outcomes: &Outcomes, budget: f64) -> Sum {
     let mut sum = Sum { name: "shuffled".to_owned(), ..Sum::default() };
     let mut keeps = Vec::new();
     for seed in 0..SHUFFLES {
@@ -191,8 +203,7 @@ fn shuffled(bench: &Bench, runs: &[Run], replayed: &[Replayed], outcomes: &Outco
             sum.read += dear.read as f64 * share + cheap.read as f64 * (1.0 - share);
             sum.strong_calls += runs[n].calls.len() as f64 * share;
         }
-        let _ = (best, prefixes);
-        keeps.extend(kept(bench, runs, outcomes, |n| shares[n]));
+        keeps.extend(kept(runs, outcomes, |n| shares[n]));
     }
     let of = SHUFFLES as f64;
     sum.cost /= of;

@@ -44,6 +44,8 @@ pub(super) struct Told {
     pub(super) loops: Vec<usize>,
     /// Calls by what they were for.
     pub(super) steps: Vec<Step>,
+    /// Difficulty of the first call, in permille.
+    pub(super) difficulty: Option<u16>,
     /// Calls that were decided otherwise with a memory.
     pub(super) sharpened: u32,
 }
@@ -76,6 +78,7 @@ struct Decided {
     tier: usize,
     step: Step,
     looped: bool,
+    difficulty: Option<u16>,
     remembered: Option<Remembered>,
 }
 
@@ -99,6 +102,27 @@ impl Bench {
         Ok(Self { router: Router::new(config), models })
     }
 
+    /// Sets the dial of a ladder of two tiers by what it would spend, not by what it would keep: the lowest threshold at
+    /// which the runs whose first words reach it cost, together with the others on the cheap tier, at most `share` of
+    /// what all of them cost on the best.
+    pub(super) fn threshold(&self, runs: &[Run], share: f64) -> Result<u16, Failure> {
+        let mut known = Vec::new();
+        for run in runs {
+            let first = self.decide(run, &run.calls[0], &run.body(&run.calls[0]), None)?;
+            let prefixes = prefixes(run);
+            let cost = |tier| self.ride(run, vec![tier; run.calls.len()], &prefixes).cost();
+            known.push((first.difficulty.unwrap_or(0), cost(0), cost(self.best())));
+        }
+        let all: f64 = known.iter().map(|(.., dear)| dear).sum();
+        let spent = |threshold: u16| -> f64 {
+            known
+                .iter()
+                .map(|(difficulty, cheap, dear)| if *difficulty >= threshold { dear } else { cheap })
+                .sum()
+        };
+        Ok((0..=1000).find(|threshold| spent(*threshold) <= share * all).unwrap_or(1000))
+    }
+
     /// Index of the best tier.
     pub(super) fn best(&self) -> usize {
         self.models.len() - 1
@@ -119,6 +143,9 @@ impl Bench {
                 told.loops.push(n);
             }
             told.steps.push(ours.step);
+            if n == 0 {
+                told.difficulty = ours.difficulty;
+            }
             let alone = self.tier_of(&run.newest_alone(call))?;
             let first = tiers[3].first().copied().unwrap_or(ours.tier);
             for (list, tier) in tiers.iter_mut().zip([self.best(), 0, alone, first, ours.tier]) {
@@ -131,7 +158,7 @@ impl Bench {
     }
 
     /// What a run costs when its calls go to these tiers.
-    pub(super) fn ride(&self, run: &Run, tiers: Vec<usize>, prefixes: &[u64]) -> Ride {
+    fn ride(&self, run: &Run, tiers: Vec<usize>, prefixes: &[u64]) -> Ride {
         let mut caches: Vec<Cache> = self.models.iter().map(|_| Cache::default()).collect();
         let mut ride = Ride::default();
         for (call, tier) in run.calls.iter().zip(&tiers) {
@@ -170,6 +197,7 @@ impl Bench {
         let tier = self.index(summary.tier.as_deref());
         let looped = summary.reason.code() == "loop" || summary.step == Some(Step::FailingLoop);
         let step = summary.step.unwrap_or(Step::Prompt);
+        let difficulty = summary.difficulty.map(|difficulty| difficulty.permille());
         let upstream = forward.attempts().first().map(|attempt| attempt.upstream.clone());
         let mut metering = forward.respond(
             upstream.as_deref(),
@@ -182,7 +210,7 @@ impl Bench {
         metering.push(usage.as_bytes());
         let remembered =
             metering.finish(&self.router, Some(now)).remembered.map(|(_, remembered)| remembered);
-        Ok(Decided { tier, step, looped, remembered: remembered.or(memory.copied()) })
+        Ok(Decided { tier, step, looped, difficulty, remembered: remembered.or(memory.copied()) })
     }
 
     /// The tier of a single message.
@@ -212,7 +240,7 @@ fn seconds(at: f64) -> u64 {
 }
 
 /// Hash of the messages up to each one.
-pub(super) fn prefixes(run: &Run) -> Vec<u64> {
+fn prefixes(run: &Run) -> Vec<u64> {
     let mut hasher = DefaultHasher::new();
     run.messages
         .iter()

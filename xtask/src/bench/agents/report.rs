@@ -53,6 +53,8 @@ pub(super) struct Results {
     pub(super) per_run: Vec<(f64, f64)>,
     pub(super) sharpened: u32,
     pub(super) loops: Loops,
+    /// Threshold between the tiers, in permille of difficulty, where the bench set it.
+    pub(super) threshold: Option<u16>,
 }
 
 impl Sum {
@@ -149,8 +151,8 @@ fn ids_gone(text: &str) -> String {
 }
 
 impl Results {
-    /// The figures as data.
-    pub(super) fn json(&self) -> Value {
+    /// The figures as data, and those of each run where they are wanted.
+    pub(super) fn json(&self, each: Option<(&[Run], &[Replayed])>) -> Value {
         let (noticed, disturbed) = self.loops.shares();
         let policies: Vec<Value> = self
             .sums
@@ -171,6 +173,7 @@ impl Results {
             "runs": self.runs,
             "calls": self.calls,
             "policies": policies,
+            "threshold": self.threshold,
             "tasks_joined": self.joined,
             "stand_ins": self.stand_ins.iter().map(|(family, strong, cheap)| json!({
                 "family": family, "strong": strong, "cheap": cheap,
@@ -185,6 +188,9 @@ impl Results {
             },
             "decisions_sharpened_by_memory": self.sharpened,
             "per_task": self.per_task(),
+            "each": each.map(|(runs, replayed)| {
+                runs.iter().zip(replayed).map(|(run, replayed)| one(run, replayed)).collect::<Vec<_>>()
+            }),
         })
     }
 
@@ -246,6 +252,11 @@ impl Results {
             ]);
         }
         table.print();
+        if let Some(threshold) = self.threshold {
+            paint::aside(&format!(
+                "the frontier begins at difficulty {threshold}, set by the cost of these runs alone"
+            ));
+        }
         for (family, strong, cheap) in &self.stand_ins {
             paint::aside(&format!(
                 "{family}: outcomes of {strong} stand for the frontier, of {cheap} for cheap"
@@ -285,6 +296,26 @@ impl Results {
             }
         }
     }
+}
+
+fn one(run: &Run, replayed: &Replayed) -> Value {
+    let ours = &replayed.rides[OURS];
+    let costs: serde_json::Map<String, Value> = POLICIES
+        .iter()
+        .zip(&replayed.rides)
+        .map(|(name, ride)| ((*name).to_owned(), json!(round(ride.cost()))))
+        .collect();
+    json!({
+        "id": run.id,
+        "task": run.task,
+        "calls": run.calls.len(),
+        "difficulty": replayed.told.difficulty,
+        "cost_usd": costs,
+        "switches": ours.switches(),
+        "strong_calls": ours.tiers.iter().filter(|tier| **tier > 0).count(),
+        "loops_at": replayed.told.loops,
+        "steps": replayed.told.steps.iter().map(|step| step.name()).collect::<Vec<_>>(),
+    })
 }
 
 fn print_runs(runs: &[Run], replayed: &[Replayed]) {
