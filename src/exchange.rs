@@ -23,7 +23,7 @@ use crate::{
     agent::{Client, Hints, Identity, Step, Story, is_aside},
     catalog::Auth,
     classify::{Classifier, Difficulty, Text},
-    config::{Alias, Config, Ladder, OnUnreadable, Provider},
+    config::{Alias, Config, Ladder, OnUnreadable, Provider, Rule},
     edit::{Answer, BodySplice, HeaderEdit, Rejection},
     effort::Effort,
     limits,
@@ -33,6 +33,7 @@ use crate::{
         self, Ask, Course, Decision, Forced, NoCandidate, Obstacle, Reason, Remembered, course, memory,
     },
     price::PicoUsd,
+    traits::Traits,
     wire::{
         Dialect, Role,
         request::{Part, PartKind, PromptTokens, RequestView, Unreadable},
@@ -232,6 +233,8 @@ enum EndpointKind {
 #[derive(Debug)]
 struct Head {
     caller: Option<String>,
+    /// Of each rule, whether the head is as it wants it.
+    rules: Vec<bool>,
     edits: Vec<HeaderEdit>,
     query: String,
     vendor: Vec<(&'static str, Option<String>)>,
@@ -278,6 +281,8 @@ impl Router {
     pub fn open(&self, head: &RequestHead<'_>) -> Opened {
         let (path, query) = split_query(head.path);
         let mut kept = Head::read(head, query);
+        let holds = |rule: &Rule| rule.when.head_holds(path, head.headers);
+        kept.rules = self.config.rules().iter().map(holds).collect();
         match self.caller(head, path) {
             Ok(caller) => kept.caller = caller,
             Err(rejection) => return Opened::Reject(rejection),
@@ -605,6 +610,34 @@ impl Pending {
         Routed::Forward(forward)
     }
 
+    /// The first rule that holds.
+    fn rule<'c>(
+        &self,
+        config: &'c Config,
+        alias: &Alias,
+        ask: &Ask,
+        mentions: impl Fn(&[&str]) -> bool,
+    ) -> Option<&'c Rule> {
+        let holds = |(rule, head): &(&Rule, &bool)| {
+            let when = &rule.when;
+            let listed = |list: &[String], name: Option<&str>| {
+                list.is_empty() || name.is_some_and(|name| list.iter().any(|known| known == name))
+            };
+            **head
+                && listed(&when.alias, Some(&alias.name))
+                && listed(&when.caller, self.head.caller.as_deref())
+                && (when.dialect.is_empty() || when.dialect.contains(&self.dialect))
+                && (when.step.is_empty() || when.step.contains(&ask.step))
+                && (when.client.is_empty() || when.client.contains(&self.hints.client))
+                && when.tools.is_none_or(|tools| tools == ask.traits.meets(Traits::TOOLS))
+                && when.tokens.0.is_none_or(|least| ask.prompt_tokens >= least)
+                && when.tokens.1.is_none_or(|most| ask.prompt_tokens <= most)
+                && (when.keyword.is_empty()
+                    || mentions(&when.keyword.iter().map(String::as_str).collect::<Vec<_>>()))
+        };
+        config.rules().iter().zip(&self.head.rules).find(holds).map(|(rule, _)| rule)
+    }
+
     fn forced(&self, config: &Config, ladder: &Ladder) -> Result<Forced, Rejection> {
         let allowed = config.overrides();
         let mut forced = Forced::default();
@@ -669,6 +702,10 @@ impl Heard<'_> {
             Err(rejection) => return Routed::Reject(rejection),
         };
         let mut ask = router.ask(Some((alias, ladder)), body, (&view, &story), &pending.hints, forced);
+        let rule = pending.rule(config, alias, &ask, |words| story.mentions(body, &view, words));
+        if let Some(message) = rule.and_then(|rule| rule.then.reject.as_deref()) {
+            return Routed::Reject(Rejection::new(Some(pending.dialect), 403, "rule", message));
+        }
         let told = ask.course.map_or(0, |course| course.tier);
         let memory = memory.zip(now.and_then(|now| u32::try_from(now).ok()));
         // What is remembered of a prefix that is gone says nothing any more.
@@ -676,10 +713,17 @@ impl Heard<'_> {
         if let Some((memory, now)) = memory {
             ask.course = ask.course.map(|course| course.with(memory, now, ladder.tiers.len()));
         }
+        let held = ask.course.map_or(0, |course| course.tier);
+        let obeyed = rule.filter(|rule| policy::obey(config, ladder, rule, &mut ask));
         let mut decision = match policy::decide(config, alias, &ask) {
             Ok(decision) => decision,
             Err(none) => return Routed::Reject(no_candidate(pending.dialect, alias, &none)),
         };
+        if let Some(rule) = obeyed
+            && !matches!(decision.reason, Reason::Requirement { .. } | Reason::History { .. })
+        {
+            decision.reason = Reason::Rule { name: rule.name.clone() };
+        }
         if let Some((memory, _)) = memory.filter(|(memory, now)| memory.is_warm(*now)) {
             policy::warm_first(config, ladder, &mut decision, memory);
         }
@@ -698,7 +742,7 @@ impl Heard<'_> {
             response_headers: config.response_headers,
             memo: identity.filter(|_| !ask.step.is_aside()).map(|identity| Memo {
                 identity,
-                tier: ask.course.map_or(0, |course| course.tier),
+                tier: held,
                 told,
             }),
             summary: Summary {
@@ -836,6 +880,7 @@ impl Head {
     fn read(head: &RequestHead<'_>, query: &[u8]) -> Self {
         let mut kept = Self {
             caller: None,
+            rules: Vec::new(),
             edits: Vec::with_capacity(8),
             query: String::from_utf8_lossy(query).into_owned(),
             vendor: Vec::new(),

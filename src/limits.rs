@@ -114,3 +114,9 @@ pub const TURNS: usize = 32;
 
 /// Loops and ends of loops kept of one turn. Each loop asks for a better model; there are not more.
 pub const LOOPS: usize = 2 * TIERS;
+
+/// Rules of a configuration. Each costs a look at every request.
+pub const RULES: usize = 256;
+
+/// Bytes of what the person said last in which a rule's keyword is looked for.
+pub const KEYWORD_TEXT: usize = 4 * 1024;

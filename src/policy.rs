@@ -18,7 +18,7 @@ use crate::{
     agent::Step,
     catalog::{Family, Window},
     classify::Difficulty,
-    config::{Alias, Choice, ClientEffort, Config, Dial, ForeignThinking, Ladder, Target, Tier},
+    config::{Alias, Choice, ClientEffort, Config, Dial, ForeignThinking, Ladder, Rule, Target, Tier},
     effort::Effort,
     fit::Wanted,
     limits,
@@ -91,6 +91,11 @@ pub enum Reason {
     Override {
         /// The header.
         header: &'static str,
+    },
+    /// A rule of the configuration.
+    Rule {
+        /// Its name.
+        name: String,
     },
     /// What the call is for led to this tier.
     Step {
@@ -165,6 +170,7 @@ impl Reason {
             Self::Difficulty { .. } => "difficulty",
             Self::Unjudged => "unjudged",
             Self::Override { .. } => "override",
+            Self::Rule { .. } => "rule",
             Self::Step { .. } => "step",
             Self::Complaint => "complaint",
             Self::Loop => "loop",
@@ -184,6 +190,7 @@ impl fmt::Display for Reason {
             Self::Difficulty { difficulty } => write!(f, "difficulty {}", difficulty.permille()),
             Self::Unjudged => f.write_str("nothing to judge, default tier"),
             Self::Override { header } => write!(f, "override by {header}"),
+            Self::Rule { name } => write!(f, "rule {name}"),
             Self::Step { step } => write!(f, "step {step}"),
             Self::Complaint => f.write_str("the person said it still does not work"),
             Self::Loop => f.write_str("the agent goes in circles"),
@@ -281,6 +288,32 @@ fn climb(
         return Ok(Decision { tier, choices, drop_foreign_thinking: drop_thinking, reason });
     }
     Err(none(config, ladder, ask, drop_thinking))
+}
+
+/// Does what a rule says, and tells whether that changes the tier or the target. A header that the operator allows goes
+/// before a rule.
+pub fn obey(config: &Config, ladder: &Ladder, rule: &Rule, ask: &mut Ask) -> bool {
+    ask.forced.effort = ask.forced.effort.or(rule.then.effort);
+    if ask.forced.tier.is_some() || ask.forced.choice.is_some() {
+        return false;
+    }
+    if let Some(target) = &rule.then.target {
+        let place = ladder.tiers.iter().enumerate().find_map(|(tier, rung)| {
+            let named = |choice: &Choice| config.target_of(choice).is_some_and(|known| known.name == *target);
+            Some((tier, rung.choices.iter().position(named)?))
+        });
+        ask.forced.choice = place;
+        return place.is_some();
+    }
+    let index = |name: &Option<String>| {
+        ladder.tiers.iter().position(|tier| name.as_ref().is_some_and(|name| tier.name == *name))
+    };
+    let (floor, ceiling) = (index(&rule.then.floor), index(&rule.then.ceiling));
+    let Some(course) = &mut ask.course else { return false };
+    let tier = course.tier.min(ceiling.unwrap_or(usize::MAX)).max(floor.unwrap_or(0));
+    let moved = tier != course.tier;
+    course.tier = tier;
+    moved
 }
 
 /// Puts the target that answered last before the others of its tier: its cache is warm.

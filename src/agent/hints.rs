@@ -71,6 +71,17 @@ const SESSIONS: [&str; 9] = [
 const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
 impl Client {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::ClaudeCode,
+        Self::Codex,
+        Self::Opencode,
+        Self::OpenHands,
+        Self::Aider,
+        Self::Cursor,
+        Self::Other,
+    ];
+
     /// The name used in logs and configuration.
     pub const fn name(self) -> &'static str {
         match self {

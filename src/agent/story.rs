@@ -262,6 +262,13 @@ impl Story {
         self.turns.first()
     }
 
+    /// Whether the person's newest words hold any of these, given in lower case; the case of ASCII letters does not count.
+    /// Looks at the first [`limits::KEYWORD_TEXT`] bytes of each part.
+    pub fn mentions(&self, body: &[u8], view: &RequestView, words: &[&str]) -> bool {
+        let parts = view.parts.get(self.spoken.clone()).unwrap_or_default();
+        parts.iter().any(|part| holds(head(part.span.of(body), limits::KEYWORD_TEXT), words))
+    }
+
     /// Whether anything went wrong on the way that a stronger model might have done better.
     pub fn troubled(&self) -> bool {
         self.turns.iter().any(|turn| turn.complaint || !turn.events.is_empty())

@@ -10,6 +10,7 @@ mod ladder;
 mod model;
 mod node;
 mod provider;
+mod rule;
 
 use alloc::{
     borrow::ToOwned,
@@ -29,12 +30,13 @@ use crate::{
 };
 
 /// Sections of the document, in the order in which they are read and warned of.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "version",
     "providers",
     "models",
     "ladders",
     "aliases",
+    "rules",
     "override",
     "on_unreadable",
     "passthrough",
@@ -60,6 +62,8 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
     let mut directory = Directory::read(root.get("providers").as_ref(), root.get("models").as_ref())?;
     let ladders = ladder::ladders(&root.need("ladders")?, &mut directory)?;
     let aliases = ladder::aliases(&root.need("aliases")?, &ladders)?;
+    let known = rule::Known { ladders: &ladders, aliases: &aliases, targets: directory.targets() };
+    let rules = root.get("rules").map(|node| rule::rules(&node, &known)).transpose()?.unwrap_or_default();
     let overrides = root.get("override").map(|node| overrides(&node)).transpose()?.unwrap_or_default();
     let on_unreadable = root
         .get("on_unreadable")
@@ -93,6 +97,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
         passthrough,
         response_headers,
         stream_usage,
+        rules,
         warnings,
         hosts,
         callers,

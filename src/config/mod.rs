@@ -5,11 +5,13 @@
 //! deserves a look (a model past its shutdown date, a target without a price) is a [`Warning`].
 
 mod decode;
+mod rule;
 mod steps;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+pub use rule::{Pattern, Rule, Then, When};
 pub use steps::{Bounds, Efforts, Steps};
 
 use crate::{
@@ -32,6 +34,7 @@ pub struct Config {
     pub(crate) passthrough: Passthrough,
     pub(crate) response_headers: bool,
     pub(crate) stream_usage: bool,
+    pub(crate) rules: Vec<Rule>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) hosts: Vec<(String, serde_json::Value)>,
     pub(crate) callers: Option<Vec<Caller>>,
@@ -277,6 +280,11 @@ impl Config {
     /// A door's own section of the document (`envoy`, `worker`, `serve`), which the core keeps and does not read.
     pub fn host_section(&self, name: &str) -> Option<&serde_json::Value> {
         self.hosts.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The rules, in their order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// Which `x-pointsman-*` headers of a request are obeyed.
