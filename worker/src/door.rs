@@ -125,7 +125,7 @@ impl Door {
                 let limit = rules.settings.max_body;
                 let announced = headers.iter().find(|(name, _)| *name == "content-length");
                 let announced = announced.and_then(|(_, value)| number(value)).unwrap_or(0);
-                exchange.stage = Stage::Awaiting(pending);
+                exchange.stage = Stage::Awaiting(Box::new(pending));
                 let number = self.exchanges.add(exchange);
                 if announced > u64::from(limit) {
                     return self.too_large(number);
@@ -303,8 +303,8 @@ impl Door {
         };
         let summary = forward.as_ref().map(pointsman::Forward::summary);
         let receipt = receipt.as_ref();
-        let line = logged.then(|| record::line(&facts, summary, receipt)).unwrap_or_default();
-        let point = counted.then(|| point(&facts, summary, receipt)).unwrap_or_default();
+        let line = if logged { record::line(&facts, summary, receipt) } else { String::new() };
+        let point = if counted { point(&facts, summary, receipt) } else { String::new() };
         if logged || counted {
             return self.reply(Verb::Over, &[]).line(line).line(point).end();
         }

@@ -52,7 +52,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// The body is awaited.
-    Awaiting(Pending),
+    Awaiting(Box<Pending>),
     /// On its way through the attempts.
     Sent(Box<Sent>),
     /// Answered by the router itself, or over.
