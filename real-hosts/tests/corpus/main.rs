@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use live::envoy::{Envoy, Options};
+use live::{
+    envoy::{Envoy, Options},
+    gateway::{self, Gateway},
+};
 use pointsman_corpus::{Corpus, Cuts, Failover, parity};
 use real_hosts::corpus::{HostDoor, Running};
 use serde_json::Value;
@@ -28,6 +31,34 @@ fn envoy(document: &Value, keys: &[(String, String)]) -> Box<dyn Running> {
     let options = Options { log_level: "warning".to_owned(), ..Options::default() };
     let envoy = Envoy::start(&document, keys, &options).unwrap_or_else(|failure| panic!("{failure}"));
     Box::new(RunningEnvoy(envoy))
+}
+
+struct RunningGateway(Gateway);
+
+impl Running for RunningGateway {
+    fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    fn access_log(&self) -> Vec<Value> {
+        self.0.access_log()
+    }
+}
+
+fn gateway(document: &Value, keys: &[(String, String)]) -> Box<dyn Running> {
+    let binary = gateway::build().unwrap_or_else(|failure| panic!("{failure}"));
+    let gateway = Gateway::start(&binary, document, keys).unwrap_or_else(|failure| panic!("{failure}"));
+    Box::new(RunningGateway(gateway))
+}
+
+/// What any server and any client says of a connection.
+const CONNECTION: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "date"];
+
+#[test]
+fn the_gateway_decides_sends_and_bills_as_the_core_does() {
+    let mut cuts = Cuts::drawn("local gateway");
+    let mut door = HostDoor::new("local gateway", Failover::Core, &CONNECTION, gateway);
+    parity::run(&Corpus::read(), &mut door, &mut cuts).expect_none("the local gateway");
 }
 
 /// What Envoy says of a connection, a request or itself.
