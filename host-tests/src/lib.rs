@@ -6,3 +6,4 @@
 pub mod artifact;
 pub mod component;
 pub mod proxy_wasm;
+pub mod worker;

@@ -1,6 +1,10 @@
 //! One decision: the golden corpus through every door, held to the core to the byte.
 
-use host_tests::{component::ComponentDoor, proxy_wasm::EnvoyDoor};
+use host_tests::{
+    component::ComponentDoor,
+    proxy_wasm::EnvoyDoor,
+    worker::{self, WorkerDoor},
+};
 use pointsman_corpus::{Corpus, Cuts, parity};
 
 #[test]
@@ -13,4 +17,15 @@ fn the_component_decides_sends_and_bills_as_the_core_does() {
 fn the_envoy_filter_decides_sends_and_bills_as_the_core_does() {
     let mut cuts = Cuts::drawn("Envoy filter");
     parity::run(&Corpus::read(), &mut EnvoyDoor::default(), &mut cuts).expect_none("the Envoy filter");
+}
+
+#[test]
+fn the_worker_decides_sends_and_bills_as_the_core_does() {
+    let mut cuts = Cuts::drawn("Worker");
+    parity::run(&Corpus::read(), &mut WorkerDoor::default(), &mut cuts).expect_none("the Worker");
+}
+
+#[test]
+fn the_worker_imports_nothing() {
+    assert_eq!(worker::imports(), Vec::<String>::new());
 }
