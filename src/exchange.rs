@@ -708,8 +708,9 @@ impl Heard<'_> {
         }
         let told = ask.course.map_or(0, |course| course.tier);
         let memory = memory.zip(now.and_then(|now| u32::try_from(now).ok()));
-        // What is remembered of a prefix that is gone says nothing any more.
-        let memory = memory.filter(|_| !pending.hints.compacted() && !ask.step.is_aside());
+        // What is remembered of a prefix that is gone says nothing any more, nor does anything of a beginning.
+        let memory =
+            memory.filter(|_| story.answers > 0 && !pending.hints.compacted() && !ask.step.is_aside());
         if let Some((memory, now)) = memory {
             ask.course = ask.course.map(|course| course.with(memory, now, ladder.tiers.len()));
         }

@@ -92,6 +92,6 @@ pub use exchange::{
     ResponseHead, Routed, Router, Summary, chain_name,
 };
 pub use meter::{Opening, Peek};
-pub use policy::{Obstacle, Reason, Remembered};
+pub use policy::{Conversations, Obstacle, Reason, Remembered};
 pub use price::PicoUsd;
 pub use wire::Dialect;

@@ -120,3 +120,6 @@ pub const RULES: usize = 256;
 
 /// Bytes of what the person said last in which a rule's keyword is looked for.
 pub const KEYWORD_TEXT: usize = 4 * 1024;
+
+/// Conversations that a process or isolate remembers, some 60 bytes each. Losing one costs nothing but sharpness.
+pub const CONVERSATIONS: usize = 16 * 1024;

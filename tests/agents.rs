@@ -1,7 +1,8 @@
 //! What an operator sees of an agent's work: which model takes which call, and that nothing else moves.
 
 use pointsman::{
-    Config, Effort, Forward, Identity, Opened, Remembered, RequestHead, ResponseHead, Routed, Router, Step,
+    Config, Conversations, Effort, Forward, Identity, Opened, Remembered, RequestHead, ResponseHead, Routed,
+    Router, Step,
 };
 use serde_json::{Value, json};
 
@@ -535,4 +536,27 @@ fn thinking_that_claude_signed_keeps_the_conversation_there() {
     let forward = messages(&router, vec![user(EASY), signed, gives(0, "x", false)]);
     assert_ne!(tier(&forward), "cheap");
     assert_eq!(forward.summary().reason.code(), "history");
+}
+
+#[test]
+fn a_process_remembers_a_bounded_number_of_conversations_the_newest_ones() {
+    let router = router(&config());
+    let remembered = Remembered { tier: 1, told: 1, target: 2, prefix_tokens: 3, seen: 4, life: 5 };
+    let text = json!({ "model": "auto", "messages": [{ "role": "user", "content": "hi" }] }).to_string();
+    let id = |n: usize| {
+        let key = format!("key-{n}");
+        let headers = [("x-api-key", key.as_bytes())];
+        let head = RequestHead { method: b"POST", path: b"/v1/messages", headers: &headers };
+        let Opened::NeedBody(pending) = router.open(&head) else { panic!("a completion request") };
+        pending.read(text.as_bytes()).identity().unwrap()
+    };
+    let mut conversations = Conversations::default();
+    assert!(conversations.is_empty());
+    let many = pointsman::limits::CONVERSATIONS + 10;
+    for n in 0..many {
+        conversations.keep(id(n), remembered);
+    }
+    assert!(conversations.len() <= pointsman::limits::CONVERSATIONS);
+    assert_eq!(conversations.get(id(many - 1)), Some(remembered));
+    assert_eq!(conversations.get(id(0)), None);
 }

@@ -88,6 +88,8 @@ fn request(examined: &Examined) {
     let ask = &examined.ask;
     paint::fact("model", &examined.model);
     paint::fact("messages", &examined.messages.to_string());
+    paint::fact("client", examined.client.name());
+    paint::fact("step", ask.step.name());
     paint::fact("tokens", &format!("about {} in the prompt", examined.prompt_tokens.likely));
     let traits = ask.traits.names();
     paint::fact("holds", &if traits.is_empty() { "text only".to_owned() } else { traits.join(", ") });
@@ -182,6 +184,8 @@ fn report(path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed)
         json!({
             "model": examined.model,
             "messages": examined.messages,
+            "client": examined.client.name(),
+            "step": examined.ask.step.name(),
             "prompt_tokens": examined.prompt_tokens.likely,
             "traits": examined.ask.traits.names(),
             "difficulty": examined.ask.difficulty.map(|difficulty| difficulty.permille()),

@@ -4,7 +4,10 @@
 //! in with the next call, and may lose it at any time. It says two things that a request does not: how long the
 //! conversation was silent, and how many tokens its last call had.
 
+use alloc::collections::BTreeMap;
+
 use super::course::{Cause, Course};
+use crate::{agent::Identity, limits};
 
 /// What is remembered of a conversation. Numbers and a hash: no text, no names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +57,40 @@ impl Remembered {
     /// Whether the cache of the conversation is still there.
     pub const fn is_warm(&self, now: u32) -> bool {
         now.saturating_sub(self.seen) < self.life
+    }
+}
+
+/// What a process or isolate remembers of conversations: at most [`limits::CONVERSATIONS`], the ones that were heard of
+/// last.
+#[derive(Clone, Debug, Default)]
+pub struct Conversations {
+    young: BTreeMap<Identity, Remembered>,
+    /// Those of the generation before: what was not heard of since is dropped with it.
+    old: BTreeMap<Identity, Remembered>,
+}
+
+impl Conversations {
+    /// What is remembered of a conversation.
+    pub fn get(&self, identity: Identity) -> Option<Remembered> {
+        self.young.get(&identity).or_else(|| self.old.get(&identity)).copied()
+    }
+
+    /// Remembers it, in place of what was known.
+    pub fn keep(&mut self, identity: Identity, remembered: Remembered) {
+        if self.young.len() >= limits::CONVERSATIONS / 2 {
+            self.old = core::mem::take(&mut self.young);
+        }
+        self.young.insert(identity, remembered);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.young.len().saturating_add(self.old.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use pointsman::{
-    Config, ConfigError, Dialect, Opened, Peek, Rejection, RequestHead, ResponseHead, Routed, Router,
+    Config, ConfigError, Conversations, Dialect, Opened, Peek, Rejection, RequestHead, ResponseHead, Routed,
+    Router,
     failover::{AnswerHead, Circuits, Failover, Failure, Verdict},
     limits, outgoing,
     record::{self, Facts},
@@ -26,6 +27,8 @@ pub(crate) struct Door {
     /// Why the last document cannot be used.
     wrong: Option<ConfigError>,
     circuits: Option<Circuits>,
+    /// What this isolate remembers of conversations.
+    conversations: Conversations,
     exchanges: Exchanges,
     /// Memory of the last reply, used again.
     room: Vec<u8>,
@@ -96,6 +99,8 @@ impl Door {
                 Some(circuits) => circuits.set_rest(exchange::rest(&settings)),
                 None => self.circuits = Some(exchange::circuits(&settings)),
             }
+            // It names tiers of the document before.
+            self.conversations = Conversations::default();
             self.rules = Some(Rc::new(Rules { router, settings, keys }));
             self.wrong = None;
         }
@@ -148,13 +153,17 @@ impl Door {
         let Some(exchange) = self.exchanges.get(number) else { return self.lost() };
         exchange.bytes_in = body.len() as u64;
         match std::mem::replace(&mut exchange.stage, Stage::Over) {
-            Stage::Awaiting(pending) => match pending.route(&exchange.rules.router, body) {
-                Routed::Forward(forward) => {
-                    exchange.stage = Stage::sent(forward);
-                    self.next(number, now)
+            Stage::Awaiting(pending) => {
+                let heard = pending.read(body);
+                let memory = heard.identity().and_then(|identity| self.conversations.get(identity));
+                match heard.route(&exchange.rules.router, memory.as_ref(), Some(now / 1000)) {
+                    Routed::Forward(forward) => {
+                        exchange.stage = Stage::sent(forward);
+                        self.next(number, now)
+                    }
+                    Routed::Reject(rejection) => self.refuse(number, &rejection),
                 }
-                Routed::Reject(rejection) => self.refuse(number, &rejection),
-            },
+            }
             stage => {
                 exchange.stage = stage;
                 self.lost()
@@ -278,6 +287,10 @@ impl Door {
         let (forward, receipt, at, attempts) = match sent {
             Some(Sent { forward, failover, at, answer }) => {
                 let receipt = answer.map(|(_, metering)| metering.finish(&rules.router, Some(began / 1000)));
+                if let Some((identity, remembered)) = receipt.as_ref().and_then(|receipt| receipt.remembered)
+                {
+                    self.conversations.keep(identity, remembered);
+                }
                 (Some(forward), receipt, at, failover.attempts())
             }
             None => (None, None, 0, 0),

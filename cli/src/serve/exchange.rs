@@ -61,7 +61,12 @@ pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) 
         }
     };
     story.received(body.len());
-    let (routed, micros) = timed(|| pending.route(&setup.router, &body));
+    let now = story.unix_seconds();
+    let (routed, micros) = timed(|| {
+        let heard = pending.read(&body);
+        let memory = heard.identity().and_then(|identity| story.gateway.conversations().get(identity));
+        heard.route(&setup.router, memory.as_ref(), Some(now))
+    });
     story.gateway.counters.decision(micros);
     match routed {
         Routed::Forward(forward) => deliver(story, &forward, &head, &headers, OutgoingBody::Read(body)).await,

@@ -8,7 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use pointsman::{failover::Circuits, record::Count};
+use pointsman::{Conversations, failover::Circuits, record::Count};
 
 use super::{access_log::AccessLog, counters::Counters, setup::Setup};
 
@@ -17,6 +17,7 @@ use super::{access_log::AccessLog, counters::Counters, setup::Setup};
 pub(super) struct Gateway {
     setup: RwLock<Arc<Setup>>,
     circuits: Mutex<Circuits>,
+    conversations: Mutex<Conversations>,
     pub(super) counters: Counters,
     pub(super) log: AccessLog,
     open: AtomicU64,
@@ -29,6 +30,7 @@ impl Gateway {
         Self {
             setup: RwLock::new(Arc::new(setup)),
             circuits,
+            conversations: Mutex::default(),
             counters: Counters::default(),
             log,
             open: AtomicU64::new(0),
@@ -41,8 +43,10 @@ impl Gateway {
         Arc::clone(&self.setup.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Requests from now on are served by another document. What is known of failing providers stays.
+    /// Requests from now on are served by another document. What is known of failing providers stays; what is remembered
+    /// of conversations names tiers of the old document, and goes.
     pub(super) fn replace(&self, setup: Setup) {
+        *self.conversations() = Conversations::default();
         self.circuits().set_rest(setup.settings.rest());
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
     }
@@ -50,6 +54,11 @@ impl Gateway {
     /// What this process remembers of providers that failed. Held for a moment, never across an `await`.
     pub(super) fn circuits(&self) -> MutexGuard<'_, Circuits> {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this process remembers of conversations. Held for a moment, never across an `await`.
+    pub(super) fn conversations(&self) -> MutexGuard<'_, Conversations> {
+        self.conversations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves a counter.

@@ -88,6 +88,11 @@ impl Story {
         }
     }
 
+    /// When it began, in seconds since 1970.
+    pub(super) const fn unix_seconds(&self) -> u64 {
+        self.unix_ms / 1000
+    }
+
     /// A provider's answer goes to the client.
     pub(super) fn delivers(&mut self, attempt: &Attempt, status: u16, metering: Metering) {
         self.upstream_path = Some(attempt.path.clone());
@@ -131,6 +136,9 @@ impl Drop for Story {
             let receipt = metering.finish(&self.setup.router, Some(self.unix_ms / 1000));
             for count in record::billed(&receipt) {
                 self.gateway.count(&count);
+            }
+            if let Some((identity, remembered)) = receipt.remembered {
+                self.gateway.conversations().keep(identity, remembered);
             }
             receipt
         });
