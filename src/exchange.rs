@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     agent::{Client, Hints, Identity, Step, Story, is_aside},
     catalog::Auth,
-    classify::{Classifier, Difficulty, Text},
+    classify::{Classifier, Difficulty, Judgement, Task, Text, UNSURE},
     config::{Alias, Config, Ladder, OnUnreadable, Provider, Rule},
     edit::{Answer, BodySplice, HeaderEdit, Rejection},
     effort::Effort,
@@ -157,8 +157,12 @@ pub struct Summary {
     pub tier: Option<String>,
     /// Why.
     pub reason: Reason,
-    /// How hard the request is.
+    /// How much a strong model is expected to gain on the request.
     pub difficulty: Option<Difficulty>,
+    /// What it asks for.
+    pub task: Option<Task>,
+    /// How sure both are, in thousandths.
+    pub confidence: Option<u16>,
     /// What the call is for; `None` where it was not read.
     pub step: Option<Step>,
     /// The client, as far as it is recognised.
@@ -269,7 +273,7 @@ impl RequestHead<'_> {
 impl Router {
     /// Makes a configuration ready.
     pub fn new(config: Config) -> Self {
-        Self { config, classifier: Classifier::interim() }
+        Self { config, classifier: Classifier::shipped() }
     }
 
     /// The configuration.
@@ -412,6 +416,8 @@ impl Router {
                 tier: None,
                 reason,
                 difficulty: None,
+                task: None,
+                confidence: None,
                 step: None,
                 client: Client::Other,
                 stream: false,
@@ -483,10 +489,15 @@ impl Router {
         };
         let prompt_tokens = if alias.is_some_and(fits) { bound } else { view.estimate(body).at_most };
         let step = Step::of(hints, body, view, story);
-        let course = alias.map(|(alias, ladder)| self.course(alias, ladder, body, (view, story), step));
+        let mut judgement = None;
+        let mut judge = |said: usize| {
+            judgement = judge(&self.classifier, body, view.parts.get(..said).unwrap_or(&view.parts));
+            judgement.filter(|judgement| judgement.confidence >= UNSURE).map(|judgement| judgement.difficulty)
+        };
+        let course = alias.map(|(alias, ladder)| self.course(alias, ladder, story, step, &mut judge));
         let difficulty = match course {
             Some(course) => course.difficulty,
-            None => self.judge(body, &view.parts),
+            None => judge(view.parts.len()),
         };
         Ask {
             dialect: view.dialect,
@@ -495,6 +506,7 @@ impl Router {
             max_output: view.max_output,
             asked: view.asked,
             difficulty,
+            judgement,
             step,
             course,
             forced,
@@ -506,13 +518,13 @@ impl Router {
         &self,
         alias: &Alias,
         ladder: &Ladder,
-        body: &[u8],
-        (view, story): (&RequestView, &Story),
+        story: &Story,
         step: Step,
+        judge: &mut dyn FnMut(usize) -> Option<Difficulty>,
     ) -> Course {
         let config = &self.config;
-        let judge = |said: usize| self.judge(body, view.parts.get(..said).unwrap_or(&view.parts));
-        let conversation = || course::plot(config, ladder, alias.dial(), story, |turn| judge(turn.parts.end));
+        let mut conversation =
+            || course::plot(config, ladder, alias.dial(), story, |turn| judge(turn.parts.end));
         let course = match step {
             Step::Auxiliary => course::beside(config, ladder, step, Course::lowest(), story),
             Step::Compaction => course::beside(config, ladder, step, conversation(), story),
@@ -524,18 +536,30 @@ impl Router {
         };
         course.bounded(ladder, step)
     }
+}
 
-    /// Difficulty of what was said; `None` where there is no text to judge.
-    fn judge(&self, body: &[u8], parts: &[Part]) -> Option<Difficulty> {
-        let pieces = parts.iter().filter(|part| {
-            matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. })
-                && !part.span.is_empty()
-                && !(part.role == Role::User && is_aside(part.span.of(body)))
-        });
-        let texts = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) });
-        texts.clone().next()?;
-        Some(self.classifier.classify(texts))
-    }
+/// Judges a request by its text alone, without routing it; `None` where it holds none.
+///
+/// # Errors
+/// Why the body cannot be read.
+pub fn judge_body(
+    classifier: &Classifier,
+    dialect: Dialect,
+    body: &[u8],
+) -> Result<Option<Judgement>, Unreadable> {
+    Ok(judge(classifier, body, &RequestView::read(dialect, body)?.parts))
+}
+
+/// What is thought of what was said; `None` where there is no text to judge.
+fn judge(classifier: &Classifier, body: &[u8], parts: &[Part]) -> Option<Judgement> {
+    let pieces = parts.iter().filter(|part| {
+        matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. })
+            && !part.span.is_empty()
+            && !(part.role == Role::User && is_aside(part.span.of(body)))
+    });
+    let texts = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) });
+    texts.clone().next()?;
+    Some(classifier.classify(texts))
 }
 
 impl Pending {
@@ -753,6 +777,8 @@ impl Heard<'_> {
                 tier: ladder.tiers.get(decision.tier).map(|tier| tier.name.clone()),
                 reason: decision.reason,
                 difficulty: ask.difficulty,
+                task: ask.judgement.map(|judgement| judgement.task),
+                confidence: ask.judgement.map(|judgement| judgement.confidence),
                 step: Some(ask.step),
                 client: pending.hints.client,
                 stream: view.stream,

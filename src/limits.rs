@@ -18,7 +18,7 @@ pub const TEXT_PIECES: usize = 4096;
 pub const TEXT_SAMPLE: usize = 4 * 1024;
 
 /// Bytes of prompt text that the classifier looks at: the beginning and the end of what the person said last.
-pub const JUDGED_TEXT: usize = 1024;
+pub const JUDGED_TEXT: usize = 4 * 1024;
 
 /// Length of a model name, in bytes.
 pub const MODEL_NAME: usize = 256;

@@ -17,7 +17,7 @@ pub use warm::life_seconds;
 use crate::{
     agent::Step,
     catalog::{Family, Window},
-    classify::Difficulty,
+    classify::{Difficulty, Judgement, UNSURE},
     config::{Alias, Choice, ClientEffort, Config, Dial, ForeignThinking, Ladder, Rule, Target, Tier},
     effort::Effort,
     fit::Wanted,
@@ -45,6 +45,8 @@ pub struct Ask {
     pub asked: Asked,
     /// How hard it is; `None` where there is nothing to judge.
     pub difficulty: Option<Difficulty>,
+    /// What the classifier thought of what was said last, sure of it or not.
+    pub judgement: Option<Judgement>,
     /// What the call is for.
     pub step: Step,
     /// The tier that its conversation has come to; `None`: difficulty alone decides.
@@ -87,6 +89,11 @@ pub enum Reason {
     },
     /// There was nothing to judge: the default tier.
     Unjudged,
+    /// The text is too unlike what the classifier learned from: the default tier.
+    Unsure {
+        /// In thousandths.
+        confidence: u16,
+    },
     /// An allowed header named the tier or target.
     Override {
         /// The header.
@@ -169,6 +176,7 @@ impl Reason {
         match self {
             Self::Difficulty { .. } => "difficulty",
             Self::Unjudged => "unjudged",
+            Self::Unsure { .. } => "unsure",
             Self::Override { .. } => "override",
             Self::Rule { .. } => "rule",
             Self::Step { .. } => "step",
@@ -189,6 +197,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Difficulty { difficulty } => write!(f, "difficulty {}", difficulty.permille()),
             Self::Unjudged => f.write_str("nothing to judge, default tier"),
+            Self::Unsure { confidence } => write!(f, "unsure (confidence {confidence}), default tier"),
             Self::Override { header } => write!(f, "override by {header}"),
             Self::Rule { name } => write!(f, "rule {name}"),
             Self::Step { step } => write!(f, "step {step}"),
@@ -371,6 +380,9 @@ fn stay_reason(ladder: &Ladder, ask: &Ask) -> Reason {
     }
     match ask.difficulty {
         Some(difficulty) => Reason::Difficulty { difficulty },
+        None if ask.judgement.is_some_and(|judgement| judgement.confidence < UNSURE) => {
+            Reason::Unsure { confidence: ask.judgement.map_or(0, |judgement| judgement.confidence) }
+        }
         None => Reason::Unjudged,
     }
 }

@@ -10,6 +10,7 @@ use alloc::{
 };
 
 use crate::{
+    classify::Task,
     effort::Effort,
     exchange::{Receipt, Summary},
     price::PicoUsd,
@@ -162,7 +163,7 @@ pub fn line(facts: &Facts<'_>, summary: Option<&Summary>, receipt: Option<&Recei
     let money = |value: Option<PicoUsd>| {
         value.map_or_else(null, |value| quote(value.to_string().trim_start_matches('$')))
     };
-    let pairs: [(&str, String); 23] = [
+    let pairs: [(&str, String); 24] = [
         ("time", quote(&timestamp(facts.unix_ms))),
         ("method", quote(facts.method)),
         ("path", quote(facts.path)),
@@ -195,6 +196,7 @@ pub fn line(facts: &Facts<'_>, summary: Option<&Summary>, receipt: Option<&Recei
                     .map(|difficulty| u64::from(difficulty.permille())),
             ),
         ),
+        ("task", text(summary.and_then(|summary| summary.task).map(Task::name))),
         ("input_tokens", number(usage.and_then(|usage| usage.prompt_tokens()))),
         ("cached_tokens", number(usage.and_then(|usage| usage.cache_read))),
         ("output_tokens", number(usage.and_then(|usage| usage.output))),

@@ -19,7 +19,7 @@ fn config() -> Value {
                 { "name": "mid", "targets": ["deepseek/deepseek-v4-pro"] },
                 { "name": "frontier", "targets": ["anthropic/claude-opus-5-5"] }
             ],
-            "thresholds": [350, 600]
+            "thresholds": [225, 250]
         } },
         "aliases": { "auto": "default" }
     })

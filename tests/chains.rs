@@ -64,6 +64,7 @@ fn ask() -> impl Strategy<Value = Ask> {
             max_output,
             asked: Asked::default(),
             difficulty: Some(Difficulty::new(difficulty).unwrap()),
+            judgement: None,
             forced: Forced { tier: None, choice, effort: None },
         },
     )

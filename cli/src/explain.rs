@@ -72,7 +72,7 @@ fn parse_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
 }
 
 /// The endpoint that a body of this shape is usually sent to. A hint for this command only: routing never guesses.
-fn likely_path(body: &[u8]) -> &'static str {
+pub(crate) fn likely_path(body: &[u8]) -> &'static str {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return "/v1/chat/completions" };
     let has = |name: &str| members.contains_key(name);
     if has("input") {
@@ -96,9 +96,15 @@ fn request(examined: &Examined) {
     if let Some(effort) = ask.asked.effort {
         paint::fact("asks for", &format!("effort {effort}"));
     }
-    match ask.difficulty {
-        Some(difficulty) => {
-            paint::fact("difficulty", &format!("{} of 1000 (interim scorer)", difficulty.permille()));
+    match ask.judgement {
+        Some(judgement) => {
+            let difficulty = format!(
+                "{} of 1000 (confidence {} of 1000)",
+                judgement.difficulty.permille(),
+                judgement.confidence
+            );
+            paint::fact("difficulty", &difficulty);
+            paint::fact("task", judgement.task.name());
         }
         None => paint::fact("difficulty", "nothing to judge"),
     }
@@ -188,7 +194,9 @@ fn report(path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed)
             "step": examined.ask.step.name(),
             "prompt_tokens": examined.prompt_tokens.likely,
             "traits": examined.ask.traits.names(),
-            "difficulty": examined.ask.difficulty.map(|difficulty| difficulty.permille()),
+            "difficulty": examined.ask.judgement.map(|judgement| judgement.difficulty.permille()),
+            "task": examined.ask.judgement.map(|judgement| judgement.task.name()),
+            "confidence": examined.ask.judgement.map(|judgement| judgement.confidence),
             "targets": examined.obstacles.iter().map(|(tier, target, obstacle)| json!({
                 "tier": tier, "target": target, "obstacle": obstacle.map(|obstacle| obstacle.to_string()),
             })).collect::<Vec<_>>(),

@@ -6,7 +6,9 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use pointsman_cli::{check, document::Document, envoy, explain, paint, serve, token, worker};
+use pointsman_cli::{
+    calibrate, check, document::Document, envoy, explain, paint, score, serve, token, worker,
+};
 
 /// Decides, at the network edge, which model answers an LLM request and how much it may think.
 #[derive(Debug, Parser)]
@@ -49,6 +51,31 @@ enum Command {
         /// Take the token from standard input instead of making one.
         #[arg(long)]
         stdin: bool,
+    },
+    /// Find the thresholds that send a share of your own traffic to the last tier.
+    Calibrate {
+        /// JSON lines, as `pointsman score` reads them; `-` is standard input.
+        log: PathBuf,
+        /// Share of the traffic for the last tier, 0 to 1.
+        #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
+        share: f64,
+        /// Tiers of the ladder.
+        #[arg(long, default_value_t = 2, value_name = "COUNT")]
+        tiers: usize,
+        /// File to write the thresholds to, as a piece of a configuration.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Score prompts: how much a strong model is expected to gain on each.
+    ///
+    /// Reads lines `{"id", "prompt"}` or `{"id", "body"}` (a whole request), or request bodies themselves, and writes
+    /// lines `{"id", "score", "task", "confidence"}`. A higher score needs the stronger model more.
+    Score {
+        /// Files of JSON lines. Without any, or as `-`, standard input.
+        files: Vec<PathBuf>,
     },
     /// Write everything Envoy needs: bootstrap, clusters, filter, secrets.
     Envoy {
@@ -97,6 +124,10 @@ fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
             explain::run(&Document::read(config)?, &body, path.as_deref(), headers, *json)
         }
         Command::Token { name, stdin } => token::run(name, *stdin),
+        Command::Calibrate { log, share, tiers, out, json } => {
+            calibrate::run(log, *share, *tiers, out.as_deref(), *json)
+        }
+        Command::Score { files } => score::run(files),
         Command::Envoy { config, out } => write_envoy(&Document::read(config)?, out),
         Command::Worker { config, out } => write_worker(&Document::read(config)?, out),
         Command::Serve { config, json } => serve::run(config, *json),

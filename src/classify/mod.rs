@@ -1,31 +1,33 @@
-//! How hard is this prompt?
+//! How much would a strong model gain on this prompt?
 //!
-//! **Interim: a hand-made rule, not learned.** It stands in until a trained model takes its place behind the same
-//! interface. It adds up what the newest user text looks like: length, words that name proofs, deep subjects, reasoning
-//! or programs, conditions, steps, numbers, marks of mathematics and code. Routine tasks (translate, summarise, extract)
-//! scale the sum down; a greeting is near zero. A short follow-up leans on the turn before it.
+//! ```text
+//! pieces ─▶ said: the person's words ─▶ layout: stem, options ─▶ shape: 90 whole numbers ─▶ weights ─▶ Judgement
+//! ```
 //!
-//! Signs and sizes are opinions, chosen so that people find the order right: "hi" at 20, a lookup or a translation under
-//! 150, a small program at 100 to 300, a design at 400 to 600, an olympiad proof or the hunt for a race above 700.
+//! The target is the **gain**: a strong model's score less a cheap one's, learned from prompts whose outcomes are known
+//! for both. That is not difficulty in itself: what defeats both models is not worth the stronger one. The weights
+//! (`data/weights.bin`, with a card beside it) are a line and a set of small trees over the shape of the text, and a
+//! head that tells tasks apart by words. `train/` makes them, with the extractor that is in here.
 //!
-//! # What it misses
+//! # What is read
 //!
-//! - **It does not predict the gain of a strong model.** On six public sets of prompts with the outcomes of a strong and
-//!   a cheap model, the area under its gain curve averages .50, which is chance: .63 where the tasks are mixed, .55 and
-//!   .51 on exam questions, .48 on tool calls, .44 on programming contests and .43 on competition mathematics. There the
-//!   hardest prompts defeat both models, and this rule ranks them highest. Sorting by length alone averages .52. It tells
-//!   kinds of task apart, not hard from easy within one kind.
-//! - It reads English. A few stems of other languages are there; otherwise a prompt in another language is judged by its
-//!   length and marks, and comes out too low.
-//! - It believes words: a hard question in plain words ("how many squares can a bishop miss?") scores low, and a trivial
-//!   one that mentions theorems scores high.
-//! - It does not look at the system prompt, the model's answers or tool results, so it does not see that an agent is stuck.
+//! The newest turn of the person, without what a client put into it (reminders, files, output of commands), without long
+//! pasted code and encoded data, and without the marks of a test paper. Of a long turn, its beginning and its end: there
+//! the question stands. A short answer ("yes, go on") is about as hard as the turn that it follows. Model answers, tool
+//! results and system prompts are not read.
 
-mod features;
+mod layout;
+mod lexicon;
+mod said;
+pub mod shape;
+mod task;
+pub mod weights;
 
-pub use features::{Features, Signal};
+pub use task::Task;
 
 use core::fmt;
+
+use alloc::vec::Vec;
 
 use crate::limits;
 
@@ -66,8 +68,9 @@ impl Difficulty {
         self.0
     }
 
-    fn clamped(permille: u32) -> Self {
-        Self(u16::try_from(permille.min(1000)).unwrap_or(1000))
+    /// From millionths of a gain.
+    fn rounded(millionths: u32) -> Self {
+        Self(u16::try_from(((millionths + 500) / 1000).min(1000)).unwrap_or(1000))
     }
 }
 
@@ -85,51 +88,139 @@ impl fmt::Display for DifficultyOutOfRange {
 
 impl core::error::Error for DifficultyOutOfRange {}
 
+/// The weights that ship.
+const SHIPPED: &[u8] = include_bytes!("../../data/weights.bin");
+
+/// What is thought of a prompt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Judgement {
+    /// The expected gain, in thousandths.
+    pub difficulty: Difficulty,
+    /// The same in millionths, for sorting.
+    pub gain: u32,
+    /// What is asked for.
+    pub task: Task,
+    /// How much the text is like what was learned from, in thousandths. Below [`UNSURE`] the judgement is a guess.
+    pub confidence: u16,
+}
+
+/// Confidence, in thousandths, below which a judgement is a guess, and an operator's default is the better one.
+pub const UNSURE: u16 = 300;
+
 /// Judges prompts. Built once per configuration; holds no state of any request.
 #[derive(Clone, Debug)]
-pub struct Classifier(());
+pub struct Classifier {
+    lexicon: lexicon::Lexicon,
+    weights: weights::Weights,
+}
 
-/// Bytes of the newest user text that are looked at.
-const NEWEST: u64 = limits::JUDGED_TEXT as u64 / 4 * 3;
-/// Bytes of the user turn before it, looked at only if the newest one is short.
-const EARLIER: u64 = limits::JUDGED_TEXT as u64 / 4;
-/// Words below which a turn counts as a follow-up to the one before.
-const FOLLOW_UP: u32 = 24;
+/// Bytes of the newest turn that are looked at.
+const NEWEST: usize = limits::JUDGED_TEXT / 4 * 3;
+/// Bytes of the turn before it, looked at only if the newest one is short.
+const EARLIER: usize = limits::JUDGED_TEXT / 4;
+/// Words below which a turn may be a follow-up to the one before.
+const FOLLOW_UP: u32 = 12;
 
 impl Classifier {
-    /// The hand-made rule described in the module's documentation.
-    pub const fn interim() -> Self {
-        Self(())
+    /// With the weights that ship.
+    pub fn shipped() -> Self {
+        // Other bytes than the shipped ones are refused by a test, and would judge nothing.
+        Self::with_weights(SHIPPED).unwrap_or_else(|_| Self::untrained(Vec::new()))
     }
 
-    /// Judges a conversation by its newest user text.
+    /// With other weights.
     ///
-    /// Walks over the pieces up to three times, but looks at no more than [`limits::JUDGED_TEXT`] of their bytes.
-    /// Without any user text the result is [`Difficulty::LOWEST`].
-    pub fn classify<'b, I>(&self, pieces: I) -> Difficulty
-    where
-        I: Iterator<Item = Text<'b>> + Clone,
-    {
-        self.judge(pieces).0
+    /// # Errors
+    /// Where the bytes are no weights of this extractor.
+    pub fn with_weights(bytes: &[u8]) -> Result<Self, weights::WeightsError> {
+        Ok(Self { lexicon: lexicon::Lexicon::new(), weights: weights::Weights::read(bytes)? })
     }
 
-    /// The result, and the bytes looked at.
-    fn judge<'b, I>(&self, pieces: I) -> (Difficulty, u64)
+    /// Without weights: for training. `common` says which words are common, as bits by hash.
+    pub fn untrained(common: Vec<u8>) -> Self {
+        Self { lexicon: lexicon::Lexicon::new(), weights: weights::Weights::with_common(common) }
+    }
+
+    /// The least difficulty of the hardest `share` (in permille) of the mix that the weights are calibrated on.
+    pub fn threshold(&self, share: u16) -> Difficulty {
+        Difficulty(self.weights.threshold(share).min(1000))
+    }
+
+    /// Counts the text of one turn. `pieces` are JSON string contents, without their quotes and still escaped.
+    pub fn shape<'b>(&self, pieces: impl Iterator<Item = &'b [u8]>, budget: usize) -> shape::Shape {
+        shape::Shape::of(&said::said(pieces, budget), &self.lexicon, self.weights.common())
+    }
+
+    /// Judges a conversation by what the person said in it.
+    ///
+    /// Looks at no more than [`limits::JUDGED_TEXT`] bytes closely. Without any user text, or with no word in it, the
+    /// difficulty is [`Difficulty::LOWEST`], with no confidence.
+    pub fn classify<'b, I>(&self, pieces: I) -> Judgement
     where
         I: Iterator<Item = Text<'b>> + Clone,
     {
         let (newest, earlier) = turns(pieces.clone());
-        let features = newest.read(pieces.clone(), NEWEST);
-        let score = score(&features);
-        if features.words >= FOLLOW_UP || features.is_routine() || features.signal(Signal::Chatter) > 0 {
-            return (Difficulty::clamped(score), features.bytes);
+        let shape = self.shape(newest.pieces(pieces.clone()), NEWEST);
+        let own = self.judge(&shape);
+        if shape.words >= FOLLOW_UP || earlier.bytes == 0 || stands_alone(own.task) {
+            return own;
         }
         // "Yes, go on" is about as hard as what it answers.
-        let before = earlier.read(pieces, EARLIER);
-        let (own, inherited) = (features.words, FOLLOW_UP - features.words);
-        let mixed = (score * own + self::score(&before) * inherited) / FOLLOW_UP;
-        (Difficulty::clamped(score.max(mixed)), features.bytes.saturating_add(before.bytes))
+        let before = self.judge(&self.shape(earlier.pieces(pieces), EARLIER));
+        if before.gain <= own.gain && shape.words > 3 {
+            return own;
+        }
+        let mix = |own: u32, before: u32| {
+            let inherited = FOLLOW_UP - shape.words.min(FOLLOW_UP);
+            (own * shape.words + before * inherited) / FOLLOW_UP
+        };
+        let gain = mix(own.gain, before.gain);
+        let confidence = mix(u32::from(own.confidence), u32::from(before.confidence)) as u16;
+        Judgement { difficulty: Difficulty::rounded(gain), gain, task: before.task, confidence }
     }
+
+    fn judge(&self, shape: &shape::Shape) -> Judgement {
+        if shape.words == 0 {
+            return Judgement { difficulty: Difficulty::LOWEST, gain: 0, task: Task::Chat, confidence: 0 };
+        }
+        let values = self.weights.neutral(shape);
+        let gain = self.weights.gain(self.weights.raw(&values));
+        let unknown = self.weights.unknown(&values);
+        let scores = self.weights.tasks(shape, &values);
+        let best = scores.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at));
+        let task = best.and_then(|(at, _)| Task::ALL.get(at)).copied().unwrap_or_default();
+        let confidence = 1000u32.saturating_sub(unknown * STRANGE) as u16;
+        Judgement { difficulty: Difficulty::rounded(gain), gain, task, confidence }
+    }
+}
+
+/// What each feature outside the training data takes from the confidence, in thousandths.
+const STRANGE: u32 = 120;
+
+/// Whether such a turn is about itself, however short: it names its own work.
+const fn stands_alone(task: Task) -> bool {
+    matches!(task, Task::Translation | Task::Summarising | Task::Extraction | Task::Writing)
+}
+
+/// For each share (in permille, falling), the difficulty that the hardest such part of the stated mix reaches.
+pub fn thresholds(shares: impl Iterator<Item = u16>) -> Vec<Difficulty> {
+    let weights = weights::Weights::read(SHIPPED).unwrap_or_default();
+    shares.map(|share| Difficulty(weights.threshold(share).min(1000))).collect()
+}
+
+/// The hash by which words are known: of its lower-case bytes.
+pub fn hash_of(word: &str) -> u32 {
+    lexicon::hash_of(word)
+}
+
+/// A number for the set of features and the words that they count: weights of another set are refused.
+pub fn feature_space() -> u32 {
+    shape::NAMES
+        .iter()
+        .chain(&lexicon::WORDS)
+        .flat_map(|name| name.bytes().chain([0]))
+        .chain(lexicon::ASIDES.bytes())
+        .fold(lexicon::SEED, lexicon::hash)
 }
 
 /// Consecutive pieces of user text: from one index up to another.
@@ -137,7 +228,7 @@ impl Classifier {
 struct Turn {
     start: usize,
     end: usize,
-    bytes: u64,
+    bytes: usize,
 }
 
 /// The newest user turn that is not empty, and the one before it.
@@ -152,76 +243,15 @@ fn turns<'b>(pieces: impl Iterator<Item = Text<'b>>) -> (Turn, Turn) {
             newest = Turn { start: n, end: n, bytes: 0 };
         }
         newest.end = n + 1;
-        newest.bytes = newest.bytes.saturating_add(piece.raw.len() as u64);
+        newest.bytes = newest.bytes.saturating_add(piece.raw.len());
     }
     (newest, earlier)
 }
 
 impl Turn {
-    /// Counts what the turn holds. Of a long one, the beginning and the end: there the question stands.
-    fn read<'b>(self, pieces: impl Iterator<Item = Text<'b>>, budget: u64) -> Features {
-        let mut features = Features::default();
-        let head = if self.bytes > budget { budget / 2 } else { budget };
-        let tail = self.bytes.saturating_sub(budget / 2).max(head);
-        let mut at = 0u64;
-        for piece in pieces.take(self.end).skip(self.start) {
-            let end = at.saturating_add(piece.raw.len() as u64);
-            let part = |from: u64, to: u64| {
-                let offset = |place: u64| usize::try_from(place.clamp(at, end) - at).unwrap_or(usize::MAX);
-                piece.raw.get(offset(from)..offset(to)).unwrap_or_default()
-            };
-            for part in [part(0, head), part(tail, u64::MAX)] {
-                if !part.is_empty() {
-                    features.add(part);
-                }
-            }
-            at = end;
-        }
-        features
+    fn pieces<'b>(self, pieces: impl Iterator<Item = Text<'b>>) -> impl Iterator<Item = &'b [u8]> {
+        pieces.take(self.end).skip(self.start).map(|piece| piece.raw)
     }
-}
-
-/// The weights. Each line is one opinion; signs and sizes are explained in the module's documentation.
-fn score(features: &Features) -> u32 {
-    let words = features.words;
-    if words <= 8 && features.signal(Signal::Chatter) > 0 {
-        return 20;
-    }
-    let capped = |count: u32, each: u32, most: u32| count.saturating_mul(each).min(most);
-    let length = match words {
-        0 => 0,
-        1..=3 => 20,
-        4..=8 => 50,
-        9..=16 => 90,
-        17..=32 => 130,
-        33..=64 => 190,
-        65..=128 => 250,
-        129..=256 => 300,
-        _ => 340,
-    };
-    // The first word of a kind says most.
-    let of = |signal, [one, two, three, more]: [u32; 4]| match features.signal(signal) {
-        0 => 0,
-        1 => one,
-        2 => two,
-        3 => three,
-        _ => more,
-    };
-    let words_say = of(Signal::Proof, [350, 400, 400, 400])
-        + of(Signal::Deep, [170, 290, 370, 420])
-        + of(Signal::Reason, [110, 200, 270, 330])
-        + of(Signal::Build, [50, 90, 120, 120]);
-    let shape_says = length
-        + capped(features.signal(Signal::Constraint), 25, 100)
-        + capped(features.signal(Signal::Step), 20, 80)
-        + capped(features.numbers, 4, 40)
-        + capped(features.operators, 4, 60)
-        + capped(features.tex, 10, 80)
-        + capped(features.code, 3, 60)
-        + capped(features.items, 10, 60)
-        + capped(features.questions.saturating_sub(1), 15, 45);
-    // Routine work stays routine, however long or learned the text it is done on.
-    if features.is_routine() { shape_says * 3 / 8 + words_say / 8 } else { shape_says + words_say }
 }
 
 #[cfg(test)]
@@ -237,108 +267,83 @@ mod tests {
         (role, quoted[1..quoted.len() - 1].into())
     }
 
-    fn judge(conversation: &[(Role, String)]) -> u16 {
+    fn judge(conversation: &[(Role, String)]) -> Judgement {
         let pieces = conversation.iter().map(|(role, raw)| Text { role: *role, raw: raw.as_bytes() });
-        Classifier::interim().classify(pieces).permille()
+        Classifier::shipped().classify(pieces)
     }
 
-    fn ask(text: &str) -> u16 {
+    fn ask(text: &str) -> Judgement {
         judge(&[said(Role::User, text)])
     }
 
+    const PROGRAM: &str = "Write a function in Python that takes a list of intervals and merges those that overlap. \
+                           Return the merged list, sorted by start, and do not change the input.";
+
     #[test]
-    fn prompts_fall_into_the_bands_people_expect() {
-        for (low, high, prompt) in [
-            (1, 30, "hi"),
-            (1, 30, "Thanks!"),
-            (1, 30, "Hello, how are you today?"),
-            (1, 100, "What is the capital of Portugal?"),
-            (1, 100, "What time zone is used in Nairobi?"),
-            (1, 100, "Write a haiku about rain."),
-            (1, 100, "Fix the spelling: teh cat sta on the mat"),
-            (1, 100, "Rewrite this so that it sounds friendlier: Your invoice is overdue. Pay now."),
-            (1, 100, "Extract all e-mail addresses from the text below."),
-            (1, 120, "Translate this sentence into French: The library closes at eight on Sundays."),
-            (
-                1,
-                150,
-                "Summarise this in one line: Deadlocks and races appear when threads share state without a lock.",
-            ),
-            (100, 250, "Explain the difference between TCP and UDP."),
-            (100, 250, "Why does my sourdough not rise?"),
-            (
-                100,
-                250,
-                "A tank is filled by two pipes in 6 and 9 hours. How long does it take with both open?",
-            ),
-            (100, 300, "Write a Python function that returns the n-th Fibonacci number."),
-            (
-                150,
-                400,
-                "Write a SQL query for the three best-selling products per region, without window functions.",
-            ),
-            (
-                250,
-                500,
-                "Compare renting and buying for someone who may move in five years; list the trade-offs.",
-            ),
-            (
-                300,
-                600,
-                "Implement an LRU cache with O(1) get and put, without unsafe code, and explain how it evicts.",
-            ),
-            (
-                400,
-                700,
-                "Plan the migration of a 4 TB database with under a minute of downtime and name the risks.",
-            ),
-            (
-                400,
-                700,
-                "Design a rate limiter that must survive a network partition; discuss consistency trade-offs.",
-            ),
-            (
-                600,
-                900,
-                "Let a, b, c be positive reals with abc = 1. Prove that a/(b+1) + b/(c+1) + c/(a+1) >= 3/2.",
-            ),
-            (
-                700,
-                1000,
-                "Find all functions f from the integers to the integers such that f(m + f(n)) = f(m) + n for \
-                all m, n, and prove that there are no others.",
-            ),
-            (
-                700,
-                1000,
-                "Let $p$ be an odd prime. Show that $\\sum_{k=1}^{p-1} k^{p-1} \\equiv -1 \\pmod p$ and prove \
-                for which $n$ the converse holds.",
-            ),
-            (
-                700,
-                1000,
-                "Our service deadlocks once a day. Two threads take a mutex and wait on a channel. Find the \
-                race condition, explain why it is intermittent, and propose a fix that keeps throughput.",
-            ),
-            (700, 1000, "Implement a lock-free queue in C++ and prove that it is linearizable."),
+    fn the_shipped_weights_fit_this_extractor_and_their_card() {
+        assert_eq!(weights::Weights::read(SHIPPED).map(|_| ()), Ok(()));
+        let card: serde_json::Value = serde_json::from_str(include_str!("../../data/weights.json")).unwrap();
+        assert_eq!(card["weights"]["bytes"], SHIPPED.len());
+        assert_eq!(card["feature_space"]["digest"], feature_space());
+        assert_eq!(card["feature_space"]["features"], shape::FEATURES);
+        assert!(SHIPPED.len() <= 64 * 1024, "{} bytes", SHIPPED.len());
+    }
+
+    #[test]
+    fn broken_weights_are_refused() {
+        for cut in [0, 3, 10, 100, SHIPPED.len() - 1] {
+            assert!(weights::Weights::read(&SHIPPED[..cut]).is_err(), "{cut}");
+        }
+        let mut other = SHIPPED.to_vec();
+        other[4] ^= 1;
+        assert_eq!(weights::Weights::read(&other).map(|_| ()), Err(weights::WeightsError::FeatureSpace));
+    }
+
+    #[test]
+    fn much_to_gain_stands_above_little() {
+        for little in [
+            "Hi!",
+            "Thanks a lot, that was helpful.",
+            "who wrote Don Quixote",
+            "What is the capital of Portugal?",
         ] {
-            let score = ask(prompt);
-            assert!((low..=high).contains(&score), "{score} is not in {low}..={high}: {prompt}");
+            assert!(ask(little).gain < ask(PROGRAM).gain, "{little}: {:?} {:?}", ask(little), ask(PROGRAM));
         }
     }
 
     #[test]
-    fn nothing_to_judge_is_lowest() {
-        assert_eq!(judge(&[]), 0);
-        assert_eq!(ask(""), 0);
-        assert_eq!(judge(&[said(Role::System, "Prove the theorem by induction.")]), 0);
+    fn tasks_are_told_apart() {
+        for (task, text) in [
+            (Task::Code, PROGRAM),
+            (Task::Translation, "Translate into French: The library is closed on Sundays."),
+            (
+                Task::Summarising,
+                "Summarise this text in two sentences: The council met on Monday and approved the budget.",
+            ),
+            (
+                Task::Maths,
+                "Find all real numbers x such that x^2 - 5x + 6 = 0, and prove that there are no others.",
+            ),
+            (Task::Chat, "Hi there, how are you today?"),
+            (Task::Writing, "Write a short poem about the sea in autumn."),
+        ] {
+            assert_eq!(ask(text).task, task, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_judge_is_lowest_and_unsure() {
+        for judgement in
+            [judge(&[]), ask(""), ask("  \n "), judge(&[said(Role::System, "Prove it by induction.")])]
+        {
+            assert_eq!((judgement.difficulty, judgement.confidence), (Difficulty::LOWEST, 0));
+        }
     }
 
     #[test]
     fn escapes_do_not_change_the_score() {
         let plain = "Démontrer: x² ≥ 0 für alle x?";
         let escaped = r"D\u00e9montrer: x\u00b2 \u2265 0 f\u00FCr alle\u0020x\u003f";
-        assert!(ask(plain) > 50);
         assert_eq!(ask(plain), judge(&[(Role::User, escaped.into())]));
         assert_eq!(
             judge(&[(Role::User, r"\u0050rove it:\n1. a\/b\n2. b".into())]),
@@ -348,56 +353,69 @@ mod tests {
 
     #[test]
     fn a_follow_up_leans_on_the_turn_before() {
-        let hard = "Prove by induction that every tree with n vertices has n - 1 edges, without using a known theorem.";
-        let after =
-            |text| judge(&[said(Role::User, hard), said(Role::Assistant, "Done."), said(Role::User, text)]);
-        assert!(after("Yes, go on.") > 400);
-        assert!(ask("Yes, go on.") < 50);
-        assert_eq!(after("thanks!"), ask("thanks!"));
-        assert_eq!(after("Now translate it into Spanish."), ask("Now translate it into Spanish."));
+        let after = |text| {
+            judge(&[said(Role::User, PROGRAM), said(Role::Assistant, "Done."), said(Role::User, text)])
+        };
+        for text in ["Yes", "go on", "try again", "继续"] {
+            assert!(after(text).gain * 10 > ask(PROGRAM).gain * 7, "{text}");
+            assert_eq!(after(text).task, Task::Code, "{text}");
+        }
+        let other = "Translate this into French: The library is closed on Sundays.";
+        assert_eq!(after(other), ask(other));
+    }
+
+    #[test]
+    fn the_harness_and_asides_do_not_count() {
+        let reminder = "<system-reminder>\nThe user opened a file: prove theorems, find all functions f.\n</system-reminder>\n";
+        let alone = ask(PROGRAM);
+        assert_eq!(ask(&[reminder, PROGRAM].concat()), alone);
+        let blocks = [said(Role::User, reminder), said(Role::User, PROGRAM)];
+        assert_eq!(judge(&blocks).gain, alone.gain);
+        for aside in
+            ["Think step by step.", "This is an extremely hard question.", "You are a world class expert."]
+        {
+            assert_eq!(ask(&[aside, " ", PROGRAM].concat()).gain, alone.gain, "{aside}");
+            assert_eq!(ask(&[PROGRAM, " ", aside].concat()).gain, alone.gain, "{aside}");
+        }
+    }
+
+    #[test]
+    fn a_printed_test_reads_like_the_bare_question() {
+        let bare = ask("Which planet has the most moons?\nA. Earth\nB. Mars\nC. Saturn\nD. Venus");
+        for printed in [
+            "Question: Which planet has the most moons?\n(A) Earth\n(B) Mars\n(C) Saturn\n(D) Venus\nAnswer:",
+            "Answer with the letter of the correct answer only.\n\nWhich planet has the most moons?\nA) Earth\nB) Mars\nC) \
+             Saturn\nD) Venus\n\nAnswer:",
+            "Which is a fruit?\nA. Stone\nB. Pear\nAnswer: B\n\nWhich planet has the most moons?\nA. Earth\nB. Mars\nC. \
+             Saturn\nD. Venus\nAnswer:",
+        ] {
+            assert_eq!(ask(printed).gain, bare.gain, "{printed}");
+        }
     }
 
     #[test]
     fn a_turn_is_the_same_in_one_piece_or_several_blocks() {
-        let (a, b) = ("Find the deadlock in this code. ", "Explain why the test fails only under load.");
+        let (a, b) = ("Find the deadlock in this code.", "Explain why the test fails only under load.");
         let blocks = judge(&[said(Role::User, a), said(Role::User, b)]);
-        assert_eq!(blocks, ask(&[a, b].concat()));
+        assert_eq!(blocks.gain, ask(&[a, "\n", b].concat()).gain);
         let results =
             judge(&[said(Role::User, a), said(Role::User, b), said(Role::Tool, "hi"), said(Role::User, "")]);
         assert_eq!(results, blocks);
     }
 
     #[test]
-    fn the_question_is_found_at_either_end_of_a_long_paste() {
-        let paste = "The committee met again in autumn and nobody spoke. ".repeat(20_000);
-        let (before, after) =
-            (["Summarise this: ", &paste].concat(), [&paste, " Summarise the above."].concat());
-        let middle = [&paste, " Summarise the above. ", &paste].concat();
-        assert!(ask(&before) < 200 && ask(&after) < 200, "{} {}", ask(&before), ask(&after));
-        assert!(ask(&middle) > ask(&after));
-    }
-
-    #[test]
-    fn work_is_bounded() {
-        let huge = "why ".repeat(limits::REQUEST_BODY / 4);
-        for pieces in [
-            Vec::from([Text { role: Role::User, raw: huge.as_bytes() }]),
-            huge.as_bytes().chunks(8192).map(|raw| Text { role: Role::User, raw }).collect(),
-            Vec::from([
-                Text { role: Role::User, raw: huge.as_bytes() },
-                Text { role: Role::Assistant, raw: huge.as_bytes() },
-                Text { role: Role::User, raw: b"go on" },
-            ]),
-        ] {
-            let (_, looked) = Classifier::interim().judge(pieces.into_iter());
-            assert!(looked > 250 && looked <= limits::JUDGED_TEXT as u64, "{looked}");
-        }
-    }
-
-    #[test]
     fn difficulty_is_checked() {
         assert_eq!(Difficulty::new(1000).map(Difficulty::permille), Ok(1000));
         assert_eq!(Difficulty::new(1001), Err(DifficultyOutOfRange(1001)));
+    }
+
+    #[test]
+    fn shares_of_the_mix_are_thresholds() {
+        let classifier = Classifier::shipped();
+        assert_eq!(classifier.threshold(0).permille(), 1000);
+        assert_eq!(classifier.threshold(1000).permille(), 0);
+        let falling: Vec<u16> = (1..100).map(|share| classifier.threshold(share * 10).permille()).collect();
+        assert!(falling.is_sorted_by(|a, b| a >= b) && falling[0] > falling[98], "{falling:?}");
     }
 
     proptest! {
@@ -407,13 +425,13 @@ mod tests {
         ) {
             let roles = [Role::System, Role::User, Role::Assistant, Role::Tool];
             let texts = pieces.iter().map(|(role, raw)| Text { role: roles[*role as usize], raw });
-            prop_assert!(Classifier::interim().classify(texts).permille() <= 1000);
+            let judgement = Classifier::shipped().classify(texts);
+            prop_assert!(judgement.difficulty.permille() <= 1000 && judgement.confidence <= 1000);
         }
 
         #[test]
-        fn more_of_a_question_is_not_easier(words in "[a-f ]{0,200}") {
-            let more = alloc::format!("{words} prove");
-            prop_assert!(ask(&more) >= ask(&words));
+        fn takes_any_text(text in "\\PC{0,400}") {
+            ask(&text);
         }
     }
 }

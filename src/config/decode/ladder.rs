@@ -13,14 +13,22 @@ use super::super::{
 };
 use super::directory::Directory;
 use super::node::{Node, Object, hint, shown};
-use crate::{agent::Step, classify::Difficulty, effort::Effort, limits, price::PicoUsd, wire::Dialect};
+use crate::{
+    agent::Step,
+    classify::{self, Difficulty},
+    effort::Effort,
+    limits,
+    price::PicoUsd,
+    wire::Dialect,
+};
 
 /// Length of the name of a ladder or tier, which is part of header values and metrics.
 const NAME: usize = 64;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "tiers",
     "thresholds",
+    "frontier_share",
     "default_tier",
     "baseline",
     "client_effort",
@@ -47,7 +55,7 @@ fn ladder(name: &str, node: &Node<'_>, directory: &mut Directory) -> Result<Ladd
         let tier = tier(&node, &tiers, directory)?;
         tiers.push(tier);
     }
-    let default = Dial { thresholds: even(tiers.len()), default_tier: tiers.len() / 2 };
+    let default = Dial { thresholds: shared(FRONTIER_SHARE, tiers.len()), default_tier: tiers.len() / 2 };
     let dial = dial(&settings, &tiers, &default)?;
     let first_of_last =
         || tiers.last().and_then(|tier| tier.choices.first()).map_or(0, |choice| choice.target);
@@ -172,10 +180,19 @@ pub(super) fn effort(node: &Node<'_>) -> Result<Effort, ConfigError> {
     node.word(&Effort::ALL.map(|effort| (effort.name(), effort)))
 }
 
-/// Thresholds that give every tier the same share of the scale.
-fn even(tiers: usize) -> Vec<Difficulty> {
-    let share = |index: usize| u16::try_from(index.saturating_mul(1000).checked_div(tiers)?).ok();
-    (1..tiers).filter_map(|index| Difficulty::new(share(index)?).ok()).collect()
+/// Share of the traffic, in permille, that the last tier is meant to get where the operator does not say.
+const FRONTIER_SHARE: u16 = 200;
+
+/// Thresholds by which the last tier gets this share, in permille, of the mix that the classifier is calibrated on, and
+/// the others even parts of the rest.
+fn shared(frontier: u16, tiers: usize) -> Vec<Difficulty> {
+    let rest = usize::from(1000u16.saturating_sub(frontier));
+    let steps = tiers.saturating_sub(1);
+    let above = |index: usize| {
+        let even = rest.saturating_mul(steps.saturating_sub(index)).checked_div(steps).unwrap_or_default();
+        u16::try_from(usize::from(frontier).saturating_add(even)).unwrap_or(1000)
+    };
+    classify::thresholds((1..tiers).map(above))
 }
 
 /// `thresholds` and `default_tier` of a ladder or alias; what is absent is as in `default`.
@@ -184,10 +201,35 @@ fn dial(settings: &Object<'_>, tiers: &[Tier], default: &Dial) -> Result<Dial, C
     if let Some(node) = settings.get("thresholds") {
         dial.thresholds = thresholds(&node, tiers.len())?;
     }
+    if let Some(node) = settings.get("frontier_share") {
+        if settings.get("thresholds").is_some() {
+            return Err(node.error("either `thresholds` or `frontier_share`: remove one"));
+        }
+        dial.thresholds = shared(permille(&node)?, tiers.len());
+    }
     if let Some(node) = settings.get("default_tier") {
         dial.default_tier = tier_named(&node, tiers)?;
     }
     Ok(dial)
+}
+
+/// A number from 0 to 1, in thousandths; more digits are cut off.
+fn permille(node: &Node<'_>) -> Result<u16, ConfigError> {
+    let wrong = || node.error("expected a share from 0 to 1, such as 0.2");
+    let text = node.value.is_number().then(|| node.value.to_string()).ok_or_else(wrong)?;
+    let (whole, digits) = text.split_once('.').unwrap_or((&text, ""));
+    let whole: u16 = whole.parse().map_err(|_| wrong())?;
+    let mut permille = whole.saturating_mul(1000);
+    let mut weight = 100;
+    for digit in digits.bytes() {
+        let digit = u16::from(digit.wrapping_sub(b'0'));
+        if digit > 9 {
+            return Err(wrong());
+        }
+        permille = permille.saturating_add(digit * weight);
+        weight /= 10;
+    }
+    if permille <= 1000 { Ok(permille) } else { Err(wrong()) }
 }
 
 fn thresholds(node: &Node<'_>, tiers: usize) -> Result<Vec<Difficulty>, ConfigError> {
@@ -286,7 +328,7 @@ pub(super) fn aliases(node: &Node<'_>, ladders: &[Ladder]) -> Result<Vec<Alias>,
 fn alias(name: &str, node: &Node<'_>, ladders: &[Ladder]) -> Result<Alias, ConfigError> {
     node.check_name(name, limits::MODEL_NAME)?;
     if node.value.is_object() {
-        let settings = node.object(&["ladder", "thresholds", "default_tier"])?;
+        let settings = node.object(&["ladder", "thresholds", "frontier_share", "default_tier"])?;
         let (index, ladder) = ladder_named(&settings.need("ladder")?, ladders)?;
         let dial = dial(&settings, &ladder.tiers, &ladder.dial)?;
         return Ok(Alias { name: name.to_owned(), ladder: index, dial });

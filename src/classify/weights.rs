@@ -1,0 +1,299 @@
+//! The learned weights: how they are laid out, and what they say of a shape. Whole numbers only.
+//!
+//! All numbers are little-endian. In this order:
+//!
+//! ```text
+//! magic "PMW1", digest of the feature space u32, features u16, trees u16, points u16, tasks u16, words u16, shares u16
+//! per feature:  lowest, highest (clip), mean, least known, most known, where a text is foreign   6 × i16; weight i32
+//! per tree:     inner nodes u8; per node: feature u8, left u8, right u8, threshold i16; leaves (nodes + 1) × i16
+//! per point:    raw score i32, expected gain u32 (millionths), rising in both
+//! common words: bits by hash, `words` bytes
+//! shares:       difficulty u16 (permille) that the 1, 2, …, `shares` 100ths of the stated mix reach
+//! tasks:        per task bias i32; per task and feature i16; per bucket and task i8
+//! ```
+
+use alloc::{vec, vec::Vec};
+
+use super::shape::{FEATURES, Shape};
+
+const MAGIC: &[u8] = b"PMW1";
+
+/// A leaf, as against an inner node, in a tree's `left` and `right`.
+pub const LEAF: u8 = 0x80;
+
+/// Buckets of words in the head that tells tasks apart.
+pub const BUCKETS: usize = 2048;
+
+/// A raw score's unit is the 2^20th part of a gain from 0 to 1.
+pub const RAW_BITS: u32 = 20;
+
+/// In a feature's value for foreign texts: leave as it is.
+pub const AS_COUNTED: i16 = i16::MIN;
+
+/// What was learned.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    features: Vec<Feature>,
+    trees: Vec<Tree>,
+    points: Vec<(i32, u32)>,
+    common: Vec<u8>,
+    shares: Vec<u16>,
+    biases: Vec<i32>,
+    shapes: Vec<i16>,
+    buckets: Vec<i8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Feature {
+    lowest: i16,
+    highest: i16,
+    mean: i16,
+    least: i16,
+    most: i16,
+    foreign: i16,
+    weight: i32,
+}
+
+#[derive(Clone, Debug)]
+struct Tree {
+    nodes: Vec<Node>,
+    leaves: Vec<i16>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    feature: u8,
+    left: u8,
+    right: u8,
+    threshold: i16,
+}
+
+/// Why bytes are no weights of this extractor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WeightsError {
+    /// They do not begin as weights do.
+    Magic,
+    /// They were made for another set of features.
+    FeatureSpace,
+    /// They end early, or go on too long, or point outside.
+    Malformed,
+}
+
+struct Bytes<'b>(&'b [u8]);
+
+impl Bytes<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], WeightsError> {
+        let (found, rest) = self.0.split_first_chunk::<N>().ok_or(WeightsError::Malformed)?;
+        self.0 = rest;
+        Ok(*found)
+    }
+
+    fn u8(&mut self) -> Result<u8, WeightsError> {
+        self.take().map(u8::from_le_bytes)
+    }
+
+    fn u16(&mut self) -> Result<u16, WeightsError> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    fn i16(&mut self) -> Result<i16, WeightsError> {
+        self.take().map(i16::from_le_bytes)
+    }
+
+    fn i32(&mut self) -> Result<i32, WeightsError> {
+        self.take().map(i32::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, WeightsError> {
+        self.take().map(u32::from_le_bytes)
+    }
+}
+
+impl Weights {
+    /// Reads weights, and checks that they were made for this extractor.
+    ///
+    /// # Errors
+    /// [`WeightsError`].
+    pub fn read(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let mut bytes = Bytes(bytes.strip_prefix(MAGIC).ok_or(WeightsError::Magic)?);
+        if bytes.u32()? != super::feature_space() || usize::from(bytes.u16()?) != FEATURES {
+            return Err(WeightsError::FeatureSpace);
+        }
+        let (trees, points, tasks) = (bytes.u16()?, bytes.u16()?, usize::from(bytes.u16()?));
+        let (words, shares) = (bytes.u16()?, bytes.u16()?);
+        let mut found = Self::default();
+        for _ in 0..FEATURES {
+            found.features.push(Feature {
+                lowest: bytes.i16()?,
+                highest: bytes.i16()?,
+                mean: bytes.i16()?,
+                least: bytes.i16()?,
+                most: bytes.i16()?,
+                foreign: bytes.i16()?,
+                weight: bytes.i32()?,
+            });
+        }
+        if found.features.iter().any(|feature| feature.lowest > feature.highest) {
+            return Err(WeightsError::Malformed);
+        }
+        for _ in 0..trees {
+            found.trees.push(Tree::read(&mut bytes)?);
+        }
+        for _ in 0..points {
+            found.points.push((bytes.i32()?, bytes.u32()?));
+        }
+        if !found.points.is_sorted_by(|before, after| before.0 < after.0 && before.1 <= after.1) {
+            return Err(WeightsError::Malformed);
+        }
+        for _ in 0..words {
+            found.common.push(bytes.u8()?);
+        }
+        for _ in 0..shares {
+            found.shares.push(bytes.u16()?);
+        }
+        for _ in 0..tasks {
+            found.biases.push(bytes.i32()?);
+        }
+        for _ in 0..tasks * FEATURES {
+            found.shapes.push(bytes.i16()?);
+        }
+        for _ in 0..tasks * BUCKETS {
+            found.buckets.push(bytes.take().map(i8::from_le_bytes)?);
+        }
+        if bytes.0.is_empty() { Ok(found) } else { Err(WeightsError::Malformed) }
+    }
+
+    /// Nothing but common words, as bits by hash.
+    pub(super) fn with_common(common: Vec<u8>) -> Self {
+        Self { common, ..Self::default() }
+    }
+
+    /// Which words are common, as bits by hash.
+    pub(super) fn common(&self) -> &[u8] {
+        &self.common
+    }
+
+    /// The least difficulty, in permille, of the hardest `share` (in permille, above 0) of the mix that the weights are
+    /// calibrated on.
+    pub(super) fn threshold(&self, share: u16) -> u16 {
+        if share == 0 {
+            return 1000;
+        }
+        let at = usize::from(share.min(1000)) * self.shares.len() / 1000;
+        if at >= self.shares.len() {
+            return 0;
+        }
+        at.checked_sub(1).and_then(|at| self.shares.get(at)).copied().unwrap_or(1000)
+    }
+
+    /// A foreign text's features, where those that only mean something in English say nothing.
+    pub(super) fn neutral(&self, shape: &Shape) -> [i16; FEATURES] {
+        let mut values = shape.values;
+        if shape.foreign {
+            for (value, feature) in values.iter_mut().zip(&self.features) {
+                if feature.foreign != AS_COUNTED {
+                    *value = feature.foreign;
+                }
+            }
+        }
+        values
+    }
+
+    /// The raw score.
+    pub(super) fn raw(&self, values: &[i16; FEATURES]) -> i64 {
+        let line = |(feature, value): (&Feature, &i16)| {
+            let value = (*value).clamp(feature.lowest, feature.highest);
+            (i64::from(value) - i64::from(feature.mean)) * i64::from(feature.weight)
+        };
+        let linear: i64 = self.features.iter().zip(values).map(line).sum();
+        let trees: i64 = self.trees.iter().map(|tree| i64::from(tree.leaf(values))).sum();
+        (linear >> 8) + (trees << 4)
+    }
+
+    /// How many features lie outside of what the training data had.
+    pub(super) fn unknown(&self, values: &[i16; FEATURES]) -> u32 {
+        let outside = |(feature, value): &(&Feature, &i16)| !(feature.least..=feature.most).contains(*value);
+        self.features.iter().zip(values).filter(outside).count() as u32
+    }
+
+    /// The expected gain, in millionths, for a raw score.
+    pub(super) fn gain(&self, raw: i64) -> u32 {
+        let at = self.points.partition_point(|(point, _)| i64::from(*point) <= raw);
+        let before = at.checked_sub(1).and_then(|at| self.points.get(at));
+        match (before, self.points.get(at)) {
+            (Some((from, low)), Some((to, high))) => {
+                let part = raw.saturating_sub(i64::from(*from)) * (i64::from(*high) - i64::from(*low));
+                let width = (i64::from(*to) - i64::from(*from)).max(1);
+                u32::try_from(i64::from(*low) + part / width).unwrap_or_default()
+            }
+            (Some((_, last)), None) => *last,
+            (None, Some((_, first))) => *first,
+            (None, None) => 0,
+        }
+    }
+
+    /// Scores of the tasks, by number.
+    pub(super) fn tasks(&self, shape: &Shape, values: &[i16; FEATURES]) -> Vec<i64> {
+        let mut scores: Vec<i64> = self.biases.iter().map(|bias| i64::from(*bias)).collect();
+        for (score, weights) in scores.iter_mut().zip(self.shapes.chunks(FEATURES)) {
+            let line = |(feature, (value, weight)): (&Feature, (&i16, &i16))| {
+                let value = (*value).clamp(feature.lowest, feature.highest);
+                (i64::from(value) - i64::from(feature.mean)) * i64::from(*weight)
+            };
+            *score += self.features.iter().zip(values.iter().zip(weights)).map(line).sum::<i64>() >> 2;
+        }
+        let mut sums = vec![0i64; scores.len()];
+        let mut words = 0i64;
+        for (at, bits) in shape.seen.iter().enumerate() {
+            let mut bits = *bits;
+            while bits != 0 {
+                let bucket = (at * 64 + bits.trailing_zeros() as usize) / 2;
+                bits &= bits - 1;
+                words += 1;
+                let weights = self.buckets.chunks(scores.len().max(1)).nth(bucket).unwrap_or_default();
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += i64::from(*weight);
+                }
+            }
+        }
+        let norm = i64::from(words.max(1).unsigned_abs().isqrt() as u32).max(1);
+        for (score, sum) in scores.iter_mut().zip(sums) {
+            *score += sum * 256 / norm;
+        }
+        scores
+    }
+}
+
+impl Tree {
+    fn read(bytes: &mut Bytes<'_>) -> Result<Self, WeightsError> {
+        let count = bytes.u8()?;
+        let (mut nodes, mut leaves) = (Vec::new(), Vec::new());
+        for place in 0..count {
+            let node =
+                Node { feature: bytes.u8()?, left: bytes.u8()?, right: bytes.u8()?, threshold: bytes.i16()? };
+            // Children stand behind their parent, so that every walk ends.
+            let fits = |child: u8| match child.checked_sub(LEAF) {
+                Some(leaf) => leaf <= count,
+                None => child > place && child < count,
+            };
+            if usize::from(node.feature) >= FEATURES || !fits(node.left) || !fits(node.right) {
+                return Err(WeightsError::Malformed);
+            }
+            nodes.push(node);
+        }
+        for _ in 0..=count {
+            leaves.push(bytes.i16()?);
+        }
+        Ok(Self { nodes, leaves })
+    }
+
+    fn leaf(&self, values: &[i16; FEATURES]) -> i16 {
+        let mut at = if self.nodes.is_empty() { LEAF } else { 0 };
+        while at & LEAF == 0 {
+            let Some(node) = self.nodes.get(usize::from(at)) else { break };
+            let value = values.get(usize::from(node.feature)).copied().unwrap_or_default();
+            at = if value <= node.threshold { node.left } else { node.right };
+        }
+        self.leaves.get(usize::from(at & !LEAF)).copied().unwrap_or_default()
+    }
+}
