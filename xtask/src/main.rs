@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench | dist | worker`: fetches what is needed, builds it, and runs it.
+//! `cargo xtask demo | test | bench | eval | dist | worker`: fetches what is needed, builds it, and runs it.
 
 #![allow(clippy::disallowed_methods, reason = "tools have a clock and an environment; the ban is the core's")]
 
@@ -33,6 +33,12 @@ enum Chore {
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// What the classifier is worth on labelled prompts that it was not trained on; a table, and target/eval.html.
+    Eval {
+        /// Handed on: `--data DIR`, `--json`, `--html FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Build the doors as they ship, into target/dist.
     Dist,
     /// Build the Worker as it ships, into target/worker.
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Demo(options) => demo::run(&options),
         Chore::Test => test::run(),
         Chore::Bench(bench) => bench::run(&bench),
+        Chore::Eval { rest } => eval(&rest),
         Chore::Dist => dist::run(),
         Chore::Worker => worker::run(),
     };
@@ -54,4 +61,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Training and its measurement live in one package, built for speed.
+fn eval(rest: &[String]) -> Result<(), Failure> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let status = std::process::Command::new(cargo)
+        .args(["run", "--quiet", "--release", "-p", "train", "--bin", "eval", "--"])
+        .args(rest)
+        .status()
+        .map_err(|error| Failure::new(format!("cargo: {error}")))?;
+    if status.success() { Ok(()) } else { Err(Failure::new("the evaluation failed".to_owned())) }
 }
