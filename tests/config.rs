@@ -143,21 +143,23 @@ fn an_operators_price_wins_and_leaves_the_rest() {
 }
 
 #[test]
-fn tiers_share_the_scale_unless_told() {
-    for (tiers, thresholds, default_tier) in [
-        (1, vec![], 0),
-        (2, vec![500], 1),
-        (3, vec![333, 666], 1),
-        (4, vec![250, 500, 750], 2),
-        (16, (1..16).map(|index| index * 1000 / 16).collect(), 8),
-    ] {
+fn tiers_share_the_stated_mix_unless_told() {
+    for (tiers, default_tier) in [(1, 0), (2, 1), (3, 1), (4, 2), (16, 8)] {
         let mut document = document("smallest");
         let tier = |index| json!({ "name": format!("t{index}"), "targets": ["openai/gpt-6.1-sol"] });
         document["ladders"]["default"]["tiers"] = (0..tiers).map(tier).collect();
-        let config = config(&document);
-        let expected = format!("thresholds {thresholds:?}, default {default_tier}");
-        assert_eq!(dial(config.ladders()[0].dial()), expected);
-        assert_eq!(dial(config.alias("auto").unwrap().dial()), expected);
+        let top = |document: &Value| {
+            let config = config(document);
+            let dial = config.ladders()[0].dial();
+            assert_eq!((dial.thresholds().len(), dial.default_tier()), (tiers - 1, default_tier));
+            assert!(dial.thresholds().is_sorted());
+            dial.thresholds().last().copied()
+        };
+        let usual = top(&document);
+        document["ladders"]["default"]["frontier_share"] = json!(0.2);
+        assert_eq!(top(&document), usual);
+        document["ladders"]["default"]["frontier_share"] = json!(0.05);
+        assert!(tiers == 1 || top(&document) > usual);
     }
 }
 

@@ -12,7 +12,7 @@ fn config() -> Value {
             { "name": "cheap", "effort": "low", "targets": ["novita/minimax/minimax-m2.5", "minimax/MiniMax-M3.1-Flash", "deepseek/deepseek-flash"] },
             { "name": "mid", "targets": ["deepseek/deepseek-v4-pro"] },
             { "name": "frontier", "effort": "high", "targets": ["anthropic/claude-opus-4-6", "openai/gpt-6.1-sol"] }
-        ] } },
+        ], "thresholds": [220, 248] } },
         "aliases": { "auto": "default", "always-top": { "ladder": "default", "thresholds": [0, 0] } },
         "override": ["tier", "effort", "target"],
         "passthrough": { "chat": "openai", "messages": "anthropic", "responses": "openai", "other": "openai" }
