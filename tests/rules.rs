@@ -10,7 +10,7 @@ fn config(rules: Value) -> Value {
             { "name": "cheap", "targets": ["minimax/MiniMax-M3.1-Flash"] },
             { "name": "mid", "targets": ["deepseek/deepseek-v4-pro"] },
             { "name": "frontier", "targets": ["anthropic/claude-opus-5-5"] }
-        ] } },
+        ], "thresholds": [900, 950] } },
         "aliases": { "auto": "default", "other": "default" },
         "override": ["tier"],
         "rules": rules
@@ -114,6 +114,8 @@ fn a_rule_names_a_target_an_effort_or_a_refusal() {
     assert!(body.contains("not through this gateway") && body.contains("\"type\":\"error\""), "{body}");
     let ceiling = config(json!([{ "name": "r", "then": { "ceiling": "cheap" } }]));
     let hard = "Prove that every finite integral domain is a field, and derive the interleaving of our lock-free queue.";
+    let mut ceiling = ceiling;
+    ceiling["ladders"]["default"]["thresholds"] = json!([0, 0]);
     assert_eq!(route(&ceiling, "/v1/messages", &[], &ask(hard)).unwrap().0, "cheap");
 }
 
