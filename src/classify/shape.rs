@@ -597,7 +597,7 @@ fn lower(code: u32) -> (u32, bool) {
     match code {
         0xC0..=0xDE | 0x391..=0x3A9 | 0x410..=0x42F => (code + 0x20, true),
         0x400..=0x40F => (code + 0x50, true),
-        0x100..0x180 if code % 2 == 0 && !matches!(code, 0x138..0x149) => (code + 1, true),
+        0x100..0x180 if code.is_multiple_of(2) && !matches!(code, 0x138..0x149) => (code + 1, true),
         _ => (code, false),
     }
 }

@@ -210,7 +210,7 @@ impl Bench {
         metering.push(usage.as_bytes());
         let remembered =
             metering.finish(&self.router, Some(now)).remembered.map(|(_, remembered)| remembered);
-        Ok(Decided { tier, step, looped, difficulty, remembered: remembered.or(memory.copied()) })
+        Ok(Decided { tier, step, looped, difficulty, remembered: remembered.or_else(|| memory.copied()) })
     }
 
     /// The tier of a single message.
