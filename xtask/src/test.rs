@@ -71,7 +71,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     });
     tally.section("tests: core, command, doors, real Envoy, real workerd, SDKs", || tests(tools.as_ref()));
     tally.section("licences, bans, sources", deny);
-    tally.section("demo", || demo(tools.as_ref()));
+    tally.section("demo on every host", || demos(tools.as_ref()));
     tally.close(began.elapsed())
 }
 
@@ -209,10 +209,49 @@ fn deny() -> Result<Outcome, Failure> {
     check(cargo(&["deny", "--locked", "check", "licenses", "bans", "sources"]))
 }
 
-/// The demo checks itself; here its data is looked at as somebody else would.
-fn demo(tools: Option<&Tools>) -> Result<Outcome, Failure> {
+/// Hosts that the demo is shown on; the first one's table is what the others' are held to.
+const HOSTS: [&str; 2] = ["envoy", "native"];
+
+/// The same requests get the same models, tiers, tokens and costs on every host.
+fn demos(tools: Option<&Tools>) -> Result<Outcome, Failure> {
     let tools = tools.ok_or_else(|| Failure::new("without Envoy and the filter there is no demo"))?;
-    let mut command = cargo(&["run", "--quiet", "--locked", "--package", "xtask", "--", "demo", "--json"]);
+    let mut first = None;
+    let mut note = String::new();
+    for host in HOSTS {
+        let (data, said) = demo(tools, host)?;
+        let first = first.get_or_insert_with(|| data.clone());
+        if let Some(place) = difference(first, &data, String::new()) {
+            return Err(Failure::new(format!("{host} and {} disagree at {place}", HOSTS[0])));
+        }
+        note = said;
+    }
+    let note = format!("{note}, the same on {}", HOSTS.join(", "));
+    Ok(Outcome::Ran { passed: HOSTS.len() as u64, failed: 0, note, output: String::new() })
+}
+
+/// The first place at which two documents differ, times apart.
+fn difference(one: &Value, other: &Value, place: String) -> Option<String> {
+    let timed = |key: &str| key.ends_with("_ms") || key.ends_with("_us") || key.ends_with("seconds");
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            keys.into_iter().filter(|key| !timed(key)).find_map(|key| {
+                let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+                difference(a, b, format!("{place}/{key}"))
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let pairs = a.iter().zip(b).enumerate();
+            pairs.into_iter().find_map(|(i, (a, b))| difference(a, b, format!("{place}/{i}")))
+        }
+        _ => (one != other).then(|| format!("{place}: {one} and {other}")),
+    }
+}
+
+/// The demo checks itself; here its data is looked at as somebody else would. Returns it, and what is to be said of it.
+fn demo(tools: &Tools, host: &str) -> Result<(Value, String), Failure> {
+    let mut command =
+        cargo(&["run", "--quiet", "--locked", "--package", "xtask", "--", "demo", "--json", "--host", host]);
     let output = command
         .env("POINTSMAN_ENVOY", &tools.envoy)
         .env("POINTSMAN_WASM", &tools.wasm)
@@ -242,7 +281,7 @@ fn demo(tools: Option<&Tools>) -> Result<Outcome, Failure> {
         return Err(Failure::new(format!("{answered} of {} requests were answered", requests.len())));
     }
     let note = format!("{answered} requests answered, {:.0} % saved", total("saved_percent"));
-    Ok(Outcome::Ran { passed: 1, failed: 0, note, output: String::new() })
+    Ok((data, note))
 }
 
 fn add_target(target: &str) -> Result<(), Failure> {
@@ -294,6 +333,8 @@ fn tail(text: &str, lines: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -302,6 +343,18 @@ mod tests {
         let counts = counts(line).unwrap();
         assert_eq!((counts.passed, counts.failed, counts.ignored), (12, 3, 1));
         assert!(super::counts("test a::b ... ok").is_none());
+    }
+
+    #[test]
+    fn tables_are_compared_without_their_times() {
+        let (one, other) =
+            (json!({ "a": [1, { "ms": 1, "x_ms": 1 }] }), json!({ "a": [1, { "ms": 1, "x_ms": 2 }] }));
+        assert_eq!(difference(&one, &other, String::new()), None);
+        assert_eq!(
+            difference(&one, &json!({ "a": [1, { "ms": 2 }] }), String::new()).unwrap(),
+            "/a/1/ms: 1 and 2"
+        );
+        assert_eq!(difference(&json!(1), &json!([1]), String::new()).unwrap(), ": 1 and [1]");
     }
 
     #[test]
