@@ -106,6 +106,7 @@ fn nobody_can_says_who_cannot_and_why() {
     let mut narrow = config();
     narrow["ladders"]["default"]["tiers"] =
         json!([{ "name": "only", "targets": ["novita/minimax/minimax-m2.5"] }]);
+    narrow["ladders"]["default"]["thresholds"] = json!([]);
     narrow["aliases"] = json!({ "auto": "default" });
     let content = json!([{ "type": "image_url", "image_url": { "url": "https://127.0.0.1/x.png" } }]);
     let rejection = routed(&narrow, "/v1/chat/completions", &[], &chat("auto", content)).unwrap_err();
@@ -172,6 +173,7 @@ fn a_beta_header_reaches_claude_and_nobody_else() {
     let mut mixed = config();
     mixed["ladders"]["default"]["tiers"] =
         json!([{ "name": "only", "targets": ["minimax/MiniMax-M3.1-Flash", "anthropic/claude-opus-4-6"] }]);
+    mixed["ladders"]["default"]["thresholds"] = json!([]);
     mixed["aliases"] = json!({ "auto": "default" });
     let body = br#"{"model":"auto","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}"#;
     let headers = [("anthropic-beta", "a-1"), ("anthropic-beta", "b-2")];
