@@ -17,13 +17,16 @@ fn config(rules: Value) -> Value {
     })
 }
 
-/// Tier, target, effort and reason; or status and body of a refusal.
+/// Tier, target, effort and reason.
+type Decided = (String, String, Option<Effort>, String);
+
+/// What was decided; or status and body of a refusal.
 fn route(
     config: &Value,
     path: &str,
     headers: &[(&str, &str)],
     body: &Value,
-) -> Result<(String, String, Option<Effort>, String), (u16, String)> {
+) -> Result<Decided, (u16, String)> {
     let router = Router::new(Config::from_json(config.to_string().as_bytes()).unwrap());
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let head = RequestHead { method: b"POST", path: path.as_bytes(), headers: &headers };

@@ -3,6 +3,11 @@
 //! `input(length)` makes room and says where; `configure(length)` reads a document from it; `decide(length, times)` decides
 //! on the body in it, so many times, and returns how many attempts there were.
 
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "exported to a host, and on other targets there is none")
+)]
+
 use std::cell::RefCell;
 
 use pointsman::{Config, Opened, RequestHead, Routed, Router};

@@ -160,13 +160,16 @@ impl Isolate {
     }
 }
 
+/// Names and values, as the client gets them.
+type Headers = Vec<(String, Vec<u8>)>;
+
 struct Playing<'a> {
     isolate: Isolate,
     config: Config,
     case: &'a Case,
     seen: Seen,
     /// The answer taken last, with the headers that the client gets.
-    kept: Option<(&'a Answer, Vec<(String, Vec<u8>)>)>,
+    kept: Option<(&'a Answer, Headers)>,
 }
 
 impl<'a> Playing<'a> {

@@ -75,10 +75,10 @@ pub fn encode(model: &Model, samples: &Samples, calibration: &Calibration) -> Ve
     }
     let narrow = |value: f64| value.round().clamp(-32767.0, 32767.0) as i16;
     let line = &model.line;
-    for at in 0..FEATURES {
+    for (at, name) in NAMES.iter().enumerate().take(FEATURES) {
         let (least, most) = range(samples, at);
         let mean = narrow(line.mean[at]);
-        let foreign = if ENGLISH.contains(&NAMES[at]) { mean } else { AS_COUNTED };
+        let foreign = if ENGLISH.contains(name) { mean } else { AS_COUNTED };
         for value in [narrow(line.lowest[at]), narrow(line.highest[at]), mean, least, most, foreign] {
             bytes.extend(value.to_le_bytes());
         }
