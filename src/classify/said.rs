@@ -80,18 +80,33 @@ fn outside_tags<'b>(raw: &'b [u8], kept: &mut Vec<&'b [u8]>) {
             cut(after, kept);
         } else {
             // A block may have been opened in the part that was not searched.
-            let after = TAGS.iter().filter_map(|tag| closed(tail, tag)).min_by_key(|after| after.len());
-            cut(after.filter(|after| opened_before(tail, after)).unwrap_or(tail), kept);
+            cut(behind_closings(tail).unwrap_or(tail), kept);
         }
         return;
     }
     cut(raw, kept);
 }
 
-/// Whether the first closing tag of `tail` has no opening tag before it is not worth a second search: a block that
-/// both opens and closes in the tail is cut out all the same, and only what stands before it is lost with it.
-fn opened_before(tail: &[u8], after: &[u8]) -> bool {
-    after.len() < tail.len()
+/// What stands behind the last of the closing tags that are each the first of their kind. A block that both opens and
+/// closes in `tail` is cut out all the same, and only what stands before it is lost with it.
+fn behind_closings(tail: &[u8]) -> Option<&[u8]> {
+    let (mut rest, mut seen, mut found) = (tail, 0u64, None);
+    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let Some(name) = closing(rest) else { continue };
+        let tags = TAGS.iter().enumerate().filter(|(n, _)| seen & 1 << n == 0);
+        let mut ends = tags.filter_map(|(n, tag)| Some((n, name.strip_prefix(*tag)?.strip_prefix(b">")?)));
+        if let Some((n, end)) = ends.next() {
+            seen |= 1 << n;
+            found = Some(end);
+        }
+    }
+    found
+}
+
+/// The name of a closing tag, behind its `<`. JSON writers may escape the slash.
+fn closing(rest: &[u8]) -> Option<&[u8]> {
+    rest.strip_prefix(b"/").or_else(|| rest.strip_prefix(b"\\/"))
 }
 
 /// Cuts blocks out; the result is a block that does not end.
@@ -122,10 +137,7 @@ fn closed<'b>(raw: &'b [u8], tag: &[u8]) -> Option<&'b [u8]> {
     let mut rest = raw;
     while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
         rest = rest.get(at + 1..)?;
-        // JSON writers may escape the slash.
-        let name = rest.strip_prefix(b"/").or_else(|| rest.strip_prefix(b"\\/"));
-        if let Some(end) = name.and_then(|name| name.strip_prefix(tag)).and_then(|end| end.strip_prefix(b">"))
-        {
+        if let Some(end) = closing(rest).and_then(|name| name.strip_prefix(tag)?.strip_prefix(b">")) {
             return Some(end);
         }
     }
