@@ -492,7 +492,8 @@ fn is_assent(raw: &[u8]) -> bool {
     let text = trimmed(raw);
     let words =
         text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());
-    let few = words.count() <= 8;
+    // A long text is not counted to its end.
+    let few = words.take(9).count() <= 8;
     let rest = |assent: &&str| text.get(assent.len()..).and_then(|rest| rest.first()).copied();
     let found = ASSENTS
         .iter()
