@@ -12,7 +12,8 @@ use crate::{
     envoy::{self, Envoy},
     filter,
     gateway::{self, Gateway},
-    tools,
+    tools, worker,
+    workerd::{Site, Workerd},
 };
 
 /// A running host. What it is asked is the same for all.
@@ -22,6 +23,8 @@ pub enum Host {
     Envoy(Envoy),
     /// The native gateway.
     Native(Gateway),
+    /// A real workerd with the Worker.
+    Worker(Workerd),
 }
 
 /// What starts a host: fetched and built once, for as many as are wanted.
@@ -31,6 +34,8 @@ pub enum Program {
     Envoy(PathBuf),
     /// The `pointsman` command.
     Native(PathBuf),
+    /// workerd, and the Worker.
+    Worker,
 }
 
 impl Program {
@@ -51,11 +56,22 @@ impl Program {
         gateway::build().map(Self::Native)
     }
 
+    /// A real workerd, fetched, and the Worker, built.
+    ///
+    /// # Errors
+    /// What cannot be had or built.
+    pub fn worker() -> Result<Self, Failure> {
+        tools::workerd()?;
+        worker::build()?;
+        Ok(Self::Worker)
+    }
+
     /// For people.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Envoy(_) => "Envoy",
             Self::Native(_) => "the native gateway",
+            Self::Worker => "workerd",
         }
     }
 
@@ -64,6 +80,7 @@ impl Program {
         match self {
             Self::Envoy(_) => "envoy",
             Self::Native(_) => "serve",
+            Self::Worker => "worker",
         }
     }
 
@@ -78,16 +95,26 @@ impl Program {
                 Envoy::start(document, keys, &options).map(Host::Envoy)
             }
             Self::Native(binary) => Gateway::start(binary, document, keys).map(Host::Native),
+            Self::Worker => {
+                let mut document = document.clone();
+                // Whom a Worker trusts is the runtime's to say, not the document's.
+                let section = document.get_mut("worker").and_then(Value::as_object_mut);
+                let ca = section.and_then(|section| section.remove("ca"));
+                let ca = ca.and_then(|path| path.as_str().map(std::fs::read_to_string)).transpose()?;
+                let site = Site::pointsman(&document, keys)?;
+                Workerd::start_trusting(&[site], ca.as_deref()).map(Host::Worker)
+            }
         }
     }
 }
 
 impl Host {
     /// Address that clients connect to.
-    pub const fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         match self {
             Self::Envoy(envoy) => envoy.address(),
             Self::Native(gateway) => gateway.address(),
+            Self::Worker(workerd) => workerd.address("pointsman"),
         }
     }
 
@@ -96,11 +123,12 @@ impl Host {
         format!("http://{}", self.address())
     }
 
-    /// Address of its admin page.
-    pub const fn admin(&self) -> SocketAddr {
+    /// Address of its admin page, where it has one.
+    pub const fn admin(&self) -> Option<SocketAddr> {
         match self {
-            Self::Envoy(envoy) => envoy.admin(),
-            Self::Native(gateway) => gateway.admin(),
+            Self::Envoy(envoy) => Some(envoy.admin()),
+            Self::Native(gateway) => Some(gateway.admin()),
+            Self::Worker(_) => None,
         }
     }
 
@@ -109,6 +137,7 @@ impl Host {
         match self {
             Self::Envoy(envoy) => envoy.pid(),
             Self::Native(gateway) => gateway.pid(),
+            Self::Worker(workerd) => workerd.pid(),
         }
     }
 
@@ -117,17 +146,19 @@ impl Host {
         match self {
             Self::Envoy(envoy) => envoy.folder(),
             Self::Native(gateway) => gateway.folder(),
+            Self::Worker(workerd) => workerd.folder(),
         }
     }
 
-    /// All its counters as Prometheus reads them.
+    /// All its counters as Prometheus reads them; `None` where it keeps none.
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn prometheus(&self) -> Result<String, Failure> {
+    pub fn prometheus(&self) -> Result<Option<String>, Failure> {
         match self {
-            Self::Envoy(envoy) => envoy.prometheus(),
-            Self::Native(gateway) => gateway.prometheus(),
+            Self::Envoy(envoy) => envoy.prometheus().map(Some),
+            Self::Native(gateway) => gateway.prometheus().map(Some),
+            Self::Worker(_) => Ok(None),
         }
     }
 
@@ -136,6 +167,7 @@ impl Host {
         match self {
             Self::Envoy(envoy) => envoy.access_log(),
             Self::Native(gateway) => gateway.access_log(),
+            Self::Worker(workerd) => workerd.access_log(),
         }
     }
 
@@ -144,6 +176,7 @@ impl Host {
         match self {
             Self::Envoy(envoy) => envoy.log(),
             Self::Native(gateway) => gateway.log(),
+            Self::Worker(workerd) => workerd.log(),
         }
     }
 

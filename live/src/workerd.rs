@@ -117,6 +117,14 @@ impl Workerd {
     /// # Errors
     /// A workerd that cannot be had, or one that refuses its configuration (with its log).
     pub fn start(sites: &[Site]) -> Result<Self, Failure> {
+        Self::start_trusting(sites, None)
+    }
+
+    /// The same; by TLS, only providers with a certificate of this authority (PEM) are believed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_trusting(sites: &[Site], ca: Option<&str>) -> Result<Self, Failure> {
         let folder = Folder::new("workerd")?;
         for site in sites {
             let own = folder.path().join(&site.name);
@@ -126,7 +134,7 @@ impl Workerd {
             }
         }
         let config = folder.path().join("workerd.capnp");
-        fs::write(&config, capnp(sites))?;
+        fs::write(&config, capnp(sites, ca))?;
         let control = folder.path().join("control.jsonl");
         let log = File::create(folder.path().join("workerd.log"))?;
         let began = Instant::now();
@@ -188,6 +196,11 @@ impl Workerd {
         self.child.id()
     }
 
+    /// Folder with its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// All that was printed: of the runtime, and of the Workers by `console`.
     pub fn log(&self) -> String {
         // Behind the control lines, which are not the Workers'.
@@ -229,8 +242,11 @@ impl Drop for Workerd {
     }
 }
 
-fn capnp(sites: &[Site]) -> String {
-    let mut services = vec!["(name = \"net\", network = (allow = [\"local\", \"private\"]))".to_owned()];
+fn capnp(sites: &[Site], ca: Option<&str>) -> String {
+    let tls = ca.map_or_else(String::new, |ca| {
+        format!(", tlsOptions = (trustBrowserCas = false, trustedCertificates = [{}])", quote(ca))
+    });
+    let mut services = vec![format!("(name = \"net\", network = (allow = [\"local\", \"private\"]{tls}))")];
     let mut sockets = Vec::new();
     let mut text = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n");
     for (number, site) in sites.iter().enumerate() {

@@ -210,7 +210,7 @@ fn deny() -> Result<Outcome, Failure> {
 }
 
 /// Hosts that the demo is shown on; the first one's table is what the others' are held to.
-const HOSTS: [&str; 2] = ["envoy", "native"];
+const HOSTS: [&str; 3] = ["envoy", "native", "worker"];
 
 /// The same requests get the same models, tiers, tokens and costs on every host.
 fn demos(tools: Option<&Tools>) -> Result<Outcome, Failure> {
@@ -255,6 +255,8 @@ fn demo(tools: &Tools, host: &str) -> Result<(Value, String), Failure> {
     let output = command
         .env("POINTSMAN_ENVOY", &tools.envoy)
         .env("POINTSMAN_WASM", &tools.wasm)
+        .env("POINTSMAN_WORKERD", &tools.workerd)
+        .env("POINTSMAN_WORKER", &tools.worker)
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .output()?;

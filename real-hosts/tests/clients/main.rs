@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use live::workerd::{Site, Workerd};
 use pointsman_sim::{Provider, Vendor};
 use real_hosts::{
     local::Local,
@@ -67,5 +68,16 @@ fn they_work_through_the_gateway() {
         let stage = Local::start(env!("CARGO_BIN_EXE_gateway"), cast(Script::serving())).await;
         all_work(&stage.gateway.url()).await;
         assert_clean(stage.cast.providers.values());
+    });
+}
+
+#[test]
+fn they_work_through_the_worker() {
+    play_for(PATIENCE, async {
+        let (cast, _) = cast(Script::serving()).cast().await;
+        let site = Site::pointsman(&cast.document, &cast.keys).unwrap_or_else(|failure| panic!("{failure}"));
+        let workerd = Workerd::start(&[site]).unwrap_or_else(|failure| panic!("{failure}"));
+        all_work(&format!("http://{}", workerd.address("pointsman"))).await;
+        assert_clean(cast.providers.values());
     });
 }

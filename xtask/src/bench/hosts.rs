@@ -71,7 +71,7 @@ pub(crate) async fn upstream() -> Result<Provider, Failure> {
 }
 
 impl Host {
-    pub(crate) const fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         match self {
             Self::Process(running) => running.address(),
             Self::Worker(address, _) => *address,

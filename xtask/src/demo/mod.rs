@@ -59,6 +59,8 @@ pub(crate) enum On {
     Envoy,
     /// The native gateway, `pointsman serve`.
     Native,
+    /// A real workerd with the Worker.
+    Worker,
 }
 
 impl On {
@@ -67,6 +69,7 @@ impl On {
         match self {
             Self::Envoy => Program::envoy(),
             Self::Native => Program::native(),
+            Self::Worker => Program::worker(),
         }
     }
 
@@ -74,6 +77,7 @@ impl On {
         match self {
             Self::Envoy => "Envoy",
             Self::Native => "the gateway",
+            Self::Worker => "the Worker",
         }
     }
 }
@@ -163,8 +167,8 @@ async fn keep(stage: &Stage, name: &str, quiet: bool) -> Result<(), Failure> {
     }
     let url = stage.host.url();
     let text = format!(
-        "{name} listens on {url}, its admin page is http://{}\nfiles: {}\n{}\n",
-        stage.host.admin(),
+        "{name} listens on {url}{}\nfiles: {}\n{}\n",
+        stage.host.admin().map_or_else(String::new, |admin| format!(", its admin page is http://{admin}")),
         stage.host.folder().display(),
         stage::instructions(&url)
     );
