@@ -132,6 +132,12 @@ impl Host {
         }
     }
 
+    /// Whether it asks providers by HTTP/2 where they offer it. workerd on its own never does; Cloudflare's network is
+    /// another matter.
+    pub const fn asks_by_http2(&self) -> bool {
+        !matches!(self, Self::Worker(_))
+    }
+
     /// Process id, for measuring.
     pub fn pid(&self) -> u32 {
         match self {
@@ -167,7 +173,13 @@ impl Host {
         match self {
             Self::Envoy(envoy) => envoy.access_log(),
             Self::Native(gateway) => gateway.access_log(),
-            Self::Worker(workerd) => workerd.access_log(),
+            Self::Worker(workerd) => {
+                // A Worker writes the line when its own copy of the answer has passed, which may be after the next
+                // request came: the order of the exchanges is that of their beginnings.
+                let mut lines = workerd.access_log();
+                lines.sort_by(|a, b| a["time"].as_str().cmp(&b["time"].as_str()));
+                lines
+            }
         }
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn wire(stage: &Stage) -> Vec<String> {
                 faults.push(format!("{name} saw {header}"));
             }
         }
-        if !format!("{:?}", seen.version).contains("HTTP/2") {
+        if stage.host.asks_by_http2() && !format!("{:?}", seen.version).contains("HTTP/2") {
             faults.push(format!("{name} was asked by {:?}", seen.version));
         }
         if seen.sni.as_deref() != Some("localhost") {
