@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use pointsman::{
     catalog::Auth,
     classify::Difficulty,
-    config::{Config, Dial, Overrides, Warning},
+    config::{Aim, Config, Dial, Outlook, Overrides, Warning},
     wire::Dialect,
 };
 use proptest::prelude::*;
@@ -96,9 +96,14 @@ fn shown(config: &Config) -> String {
     out
 }
 
+/// Thresholds where the document has them. What is set by anything else moves with the weights.
 fn dial(dial: &Dial) -> String {
     let thresholds: Vec<u16> = dial.thresholds().iter().copied().map(Difficulty::permille).collect();
-    format!("thresholds {thresholds:?}, default {}", dial.default_tier())
+    let set = match dial.aim() {
+        Aim::Thresholds => format!("thresholds {thresholds:?}"),
+        aim => format!("{aim:?}"),
+    };
+    format!("{set}, default {}", dial.default_tier())
 }
 
 #[test]
@@ -161,6 +166,40 @@ fn tiers_share_the_stated_mix_unless_told() {
         document["ladders"]["default"]["frontier_share"] = json!(0.05);
         assert!(tiers == 1 || top(&document) > usual);
     }
+}
+
+/// A dial of an alias takes the place of its ladder's, whatever either is set by.
+#[test]
+fn a_quality_moves_the_last_threshold_and_leaves_the_rest_even() {
+    let mut document = document("smallest");
+    let tier = |index| json!({ "name": format!("t{index}"), "targets": ["openai/gpt-6.1-sol"] });
+    document["ladders"]["default"]["tiers"] = (0..3).map(tier).collect();
+    let mut before = Outlook { share: 0, kept: 0 };
+    for quality in [0.05, 0.3, 0.5, 0.8, 0.9, 0.95] {
+        document["ladders"]["default"]["quality"] = json!(quality);
+        let dial = config(&document).ladders()[0].dial().clone();
+        let now = dial.outlook();
+        let permille = (quality * 1000.0_f64).round() as u16;
+        assert_eq!(dial.aim(), Aim::Quality(permille));
+        assert!(dial.thresholds().is_sorted() && dial.thresholds().len() == 2, "{dial:?}");
+        assert!(now.kept >= permille && now.share > before.share, "{quality}: {now:?} after {before:?}");
+        assert!(now.share < permille, "the score is worth something: {quality}: {now:?}");
+        before = now;
+    }
+    for (quality, thresholds) in [(json!(0), [500, 1000]), (json!(1), [0, 0]), (json!(1.0), [0, 0])] {
+        document["ladders"]["default"]["quality"] = quality;
+        let dial = config(&document).ladders()[0].dial().clone();
+        assert_eq!(dial.thresholds()[1].permille(), thresholds[1]);
+        assert!(thresholds[1] > 0 || dial.thresholds()[0].permille() == 0);
+    }
+    document["aliases"] = json!({
+        "cheap": { "ladder": "default", "frontier_share": 0.1 },
+        "own": { "ladder": "default", "thresholds": [1, 2] },
+        "plain": "default",
+    });
+    let config = config(&document);
+    let aims: Vec<Aim> = config.aliases().iter().map(|alias| alias.dial().aim()).collect();
+    assert_eq!(aims, [Aim::FrontierShare(100), Aim::Thresholds, Aim::Quality(1000)]);
 }
 
 #[test]

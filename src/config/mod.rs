@@ -5,18 +5,19 @@
 //! deserves a look (a model past its shutdown date, a target without a price) is a [`Warning`].
 
 mod decode;
+mod dial;
 mod rule;
 mod steps;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+pub use dial::{Aim, Dial, Outlook};
 pub use rule::{Pattern, Rule, Then, When};
 pub use steps::{Bounds, Efforts, Steps};
 
 use crate::{
     catalog::{Endpoint, Model, Origin},
-    classify::Difficulty,
     effort::Effort,
     fit::Fit,
     wire::Dialect,
@@ -113,15 +114,6 @@ pub struct Choice {
     pub effort: Option<Effort>,
     /// The upstream's name: the provider's, with `.2`, `.3` where the tier lists the provider more than once.
     pub upstream: String,
-}
-
-/// Which difficulty leads to which tier.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Dial {
-    /// One less than tiers, not falling. A request climbs past every threshold that its difficulty reaches.
-    pub(crate) thresholds: Vec<Difficulty>,
-    /// Index of the tier for a request that the classifier cannot judge.
-    pub(crate) default_tier: usize,
 }
 
 /// A model name that is routed.
@@ -312,18 +304,6 @@ impl Config {
     /// What happens to a body that cannot be read.
     pub fn on_unreadable(&self) -> OnUnreadable {
         self.on_unreadable
-    }
-}
-
-impl Dial {
-    /// The thresholds, in permille of difficulty.
-    pub fn thresholds(&self) -> &[Difficulty] {
-        &self.thresholds
-    }
-
-    /// Index of the tier for a request that the classifier cannot judge.
-    pub fn default_tier(&self) -> usize {
-        self.default_tier
     }
 }
 

@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod card;
 pub mod chance;
 pub mod data;
+pub mod dial;
 pub mod fit;
 pub mod gain;
 pub mod groups;

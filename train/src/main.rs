@@ -1,4 +1,4 @@
-//! `train`: makes `data/weights.bin` and its card from labelled prompts, or checks that the data gives the same bytes.
+//! `train`: makes `data/weights.bin`, its card and the dial's table from labelled prompts, or checks that the data gives the same bytes.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 use clap::Parser;
 use pointsman::classify::Classifier;
 use train::{
-    calibrate, card,
+    calibrate, card, dial,
     fit::{self, Settings},
     samples::Samples,
     weights,
@@ -54,8 +54,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let bytes = weights::encode(&model, &samples, &table);
     let card = card::write(&arguments.data, &samples, &settings, &bytes, &scores)?;
     let card = format!("{card:#}\n");
+    let dial = dial::table(&samples, &table.shares, &scores, &bytes);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data");
-    for (name, made) in [("weights.bin", bytes.as_slice()), ("weights.json", card.as_bytes())] {
+    let files = [
+        ("weights.bin", bytes.as_slice()),
+        ("weights.json", card.as_bytes()),
+        ("dial.json", dial.as_bytes()),
+    ];
+    for (name, made) in files {
         let path = folder.join(name);
         if !arguments.check {
             fs::write(&path, made)?;

@@ -7,28 +7,23 @@ use alloc::{
     vec::Vec,
 };
 
+use super::super::dial::Mix;
 use super::super::{
-    Alias, Bounds, Choice, ClientEffort, ConfigError, Dial, Efforts, ForeignThinking, Ladder, Steps, Target,
-    Tier,
+    Aim, Alias, Bounds, Choice, ClientEffort, ConfigError, Dial, Efforts, ForeignThinking, Ladder, Steps,
+    Target, Tier,
 };
 use super::directory::Directory;
 use super::node::{Node, Object, hint, shown};
-use crate::{
-    agent::Step,
-    classify::{self, Difficulty},
-    effort::Effort,
-    limits,
-    price::PicoUsd,
-    wire::Dialect,
-};
+use crate::{agent::Step, classify::Difficulty, effort::Effort, limits, price::PicoUsd, wire::Dialect};
 
 /// Length of the name of a ladder or tier, which is part of header values and metrics.
 const NAME: usize = 64;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "tiers",
     "thresholds",
     "frontier_share",
+    "quality",
     "default_tier",
     "baseline",
     "client_effort",
@@ -55,7 +50,11 @@ fn ladder(name: &str, node: &Node<'_>, directory: &mut Directory) -> Result<Ladd
         let tier = tier(&node, &tiers, directory)?;
         tiers.push(tier);
     }
-    let default = Dial { thresholds: shared(FRONTIER_SHARE, tiers.len()), default_tier: tiers.len() / 2 };
+    let default = Dial {
+        thresholds: Mix::shipped().thresholds(FRONTIER_SHARE, tiers.len()),
+        default_tier: tiers.len() / 2,
+        aim: FRONTIER_SHARE,
+    };
     let dial = dial(&settings, &tiers, &default)?;
     let first_of_last =
         || tiers.last().and_then(|tier| tier.choices.first()).map_or(0, |choice| choice.target);
@@ -180,32 +179,30 @@ pub(super) fn effort(node: &Node<'_>) -> Result<Effort, ConfigError> {
     node.word(&Effort::ALL.map(|effort| (effort.name(), effort)))
 }
 
-/// Share of the traffic, in permille, that the last tier is meant to get where the operator does not say.
-const FRONTIER_SHARE: u16 = 200;
+/// What a dial is set by where the operator does not say.
+const FRONTIER_SHARE: Aim = Aim::FrontierShare(200);
 
-/// Thresholds by which the last tier gets this share, in permille, of the mix that the classifier is calibrated on, and
-/// the others even parts of the rest.
-fn shared(frontier: u16, tiers: usize) -> Vec<Difficulty> {
-    let rest = usize::from(1000u16.saturating_sub(frontier));
-    let steps = tiers.saturating_sub(1);
-    let above = |index: usize| {
-        let even = rest.saturating_mul(steps.saturating_sub(index)).checked_div(steps).unwrap_or_default();
-        u16::try_from(usize::from(frontier).saturating_add(even)).unwrap_or(1000)
-    };
-    classify::thresholds((1..tiers).map(above))
-}
-
-/// `thresholds` and `default_tier` of a ladder or alias; what is absent is as in `default`.
+/// `thresholds`, `frontier_share` or `quality`, and `default_tier`, of a ladder or alias; what is absent is as in `default`.
 fn dial(settings: &Object<'_>, tiers: &[Tier], default: &Dial) -> Result<Dial, ConfigError> {
     let mut dial = default.clone();
-    if let Some(node) = settings.get("thresholds") {
-        dial.thresholds = thresholds(&node, tiers.len())?;
-    }
-    if let Some(node) = settings.get("frontier_share") {
-        if settings.get("thresholds").is_some() {
-            return Err(node.error("either `thresholds` or `frontier_share`: remove one"));
+    let mut set_by = None;
+    for key in ["thresholds", "frontier_share", "quality"] {
+        let Some(node) = settings.get(key) else { continue };
+        if let Some(before) = set_by.replace(key) {
+            return Err(node.error(format!(
+                "the dial is set by `{before}` already: either `thresholds`, `frontier_share` or `quality`; remove the \
+                 others"
+            )));
         }
-        dial.thresholds = shared(permille(&node)?, tiers.len());
+        dial.aim = match key {
+            "thresholds" => Aim::Thresholds,
+            "frontier_share" => Aim::FrontierShare(permille(&node, "a share", "0.2")?),
+            _ => Aim::Quality(permille(&node, "a part of the gain", "0.9")?),
+        };
+        dial.thresholds = match dial.aim {
+            Aim::Thresholds => thresholds(&node, tiers.len())?,
+            aim => Mix::shipped().thresholds(aim, tiers.len()),
+        };
     }
     if let Some(node) = settings.get("default_tier") {
         dial.default_tier = tier_named(&node, tiers)?;
@@ -214,8 +211,8 @@ fn dial(settings: &Object<'_>, tiers: &[Tier], default: &Dial) -> Result<Dial, C
 }
 
 /// A number from 0 to 1, in thousandths; more digits are cut off.
-fn permille(node: &Node<'_>) -> Result<u16, ConfigError> {
-    let wrong = || node.error("expected a share from 0 to 1, such as 0.2");
+fn permille(node: &Node<'_>, what: &str, example: &str) -> Result<u16, ConfigError> {
+    let wrong = || node.error(format!("expected {what} from 0 to 1, such as {example}"));
     let text = node.value.is_number().then(|| node.value.to_string()).ok_or_else(wrong)?;
     let (whole, digits) = text.split_once('.').unwrap_or((&text, ""));
     let whole: u16 = whole.parse().map_err(|_| wrong())?;
@@ -328,7 +325,7 @@ pub(super) fn aliases(node: &Node<'_>, ladders: &[Ladder]) -> Result<Vec<Alias>,
 fn alias(name: &str, node: &Node<'_>, ladders: &[Ladder]) -> Result<Alias, ConfigError> {
     node.check_name(name, limits::MODEL_NAME)?;
     if node.value.is_object() {
-        let settings = node.object(&["ladder", "thresholds", "frontier_share", "default_tier"])?;
+        let settings = node.object(&["ladder", "thresholds", "frontier_share", "quality", "default_tier"])?;
         let (index, ladder) = ladder_named(&settings.need("ladder")?, ladders)?;
         let dial = dial(&settings, &ladder.tiers, &ladder.dial)?;
         return Ok(Alias { name: name.to_owned(), ladder: index, dial });
