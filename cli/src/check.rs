@@ -3,7 +3,7 @@
 use pointsman::{Choice, Config, Dialect, Ladder, Tier, Warning, chains};
 use serde_json::{Value, json};
 
-use crate::{document::Document, envoy, paint, serve};
+use crate::{dial, document::Document, envoy, paint, serve};
 
 /// Prints the configuration as it will act. A document that is wrong does not get here: see [`Document::read`].
 pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dyn std::error::Error>> {
@@ -36,7 +36,10 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
         }
     }
     paint::heading("models that are routed");
-    paint::table(&["model", "ladder", "difficulty of the tiers", "default tier"], aliases(config));
+    paint::table(
+        &["model", "ladder", "difficulty of the tiers", "default tier", "dial", "on the shipped mix"],
+        aliases(config),
+    );
     paint::heading("everything else");
     paint::table(&["request", "goes to"], others(config));
     paint::aside(&format!(
@@ -91,7 +94,14 @@ fn aliases(config: &Config) -> Vec<Vec<String>> {
             .map(|(i, tier)| format!("{} {}", tier.name, band(thresholds.clone(), i)))
             .collect();
         let default = ladder.tiers.get(alias.dial().default_tier()).map_or("", |tier| tier.name.as_str());
-        Some(vec![alias.name.clone(), ladder.name.clone(), bands.join(", "), default.to_owned()])
+        Some(vec![
+            alias.name.clone(),
+            ladder.name.clone(),
+            bands.join(", "),
+            default.to_owned(),
+            dial::aim(alias.dial()),
+            if ladder.tiers.len() > 1 { dial::outlook(alias.dial()) } else { String::new() },
+        ])
     };
     config.aliases().iter().filter_map(row).collect()
 }
@@ -126,6 +136,7 @@ fn report(config: &Config, warnings: &[Warning]) -> Value {
         json!({
             "name": ladder.name,
             "thresholds": ladder.dial().thresholds().iter().map(|t| t.permille()).collect::<Vec<_>>(),
+            "dial": dial::report(ladder.dial()),
             "baseline": config.baseline_of(ladder).map(|target| &target.name),
             "tiers": ladder.tiers.iter().map(|tier| json!({
                 "name": tier.name,
@@ -139,6 +150,7 @@ fn report(config: &Config, warnings: &[Warning]) -> Value {
             "model": alias.name,
             "ladder": config.ladder_of(alias).map(|ladder| &ladder.name),
             "thresholds": alias.dial().thresholds().iter().map(|t| t.permille()).collect::<Vec<_>>(),
+            "dial": dial::report(alias.dial()),
         })).collect::<Vec<_>>(),
         "chains": chains(config),
         "warnings": warnings.iter().map(|w| json!({ "pointer": w.pointer, "message": w.message })).collect::<Vec<_>>(),

@@ -3,12 +3,15 @@
 use std::{io::Read, path::Path};
 
 use pointsman::{
-    Attempt, BodySplice, Examined, Forward, HeaderEdit, Opened, Pending, Rejection, RequestHead, Routed,
-    Router, edit,
+    Attempt, BodySplice, Config, Examined, Forward, HeaderEdit, Opened, Pending, Rejection, RequestHead,
+    Routed, Router,
+    config::{Aim, Dial},
+    edit,
 };
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use crate::{document::Document, paint};
+use crate::{dial, document::Document, paint};
 
 /// Reads a request's body from a file, or from standard input where the path is `-`.
 pub fn read_body(path: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -47,7 +50,7 @@ pub fn run(
         }
     };
     if as_json {
-        println!("{:#}", report(path, body, examined.as_ref(), &routed));
+        println!("{:#}", report(&document.config, path, body, examined.as_ref(), &routed));
         return Ok(());
     }
     paint::heading("request");
@@ -57,7 +60,7 @@ pub fn run(
     }
     match &routed {
         Routed::Reject(rejection) => rejected(rejection),
-        Routed::Forward(forward) => decision(body, examined.as_ref(), forward),
+        Routed::Forward(forward) => decision(&document.config, body, examined.as_ref(), forward),
     }
     Ok(())
 }
@@ -73,15 +76,24 @@ fn parse_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
 
 /// The endpoint that a body of this shape is usually sent to. A hint for this command only: routing never guesses.
 pub(crate) fn likely_path(body: &[u8]) -> &'static str {
-    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return "/v1/chat/completions" };
-    let has = |name: &str| members.contains_key(name);
-    if has("input") {
-        "/v1/responses"
-    } else if has("system") || has("thinking") || has("output_config") {
-        "/v1/messages"
-    } else {
-        "/v1/chat/completions"
+    match serde_json::from_slice(body) {
+        Ok(Hints { input: Some(_), .. }) => "/v1/responses",
+        Ok(Hints { system, thinking, output_config, .. })
+            if system.or(thinking).or(output_config).is_some() =>
+        {
+            "/v1/messages"
+        }
+        _ => "/v1/chat/completions",
     }
+}
+
+/// Members by which dialects are told apart.
+#[derive(serde::Deserialize)]
+struct Hints {
+    input: Option<IgnoredAny>,
+    system: Option<IgnoredAny>,
+    thinking: Option<IgnoredAny>,
+    output_config: Option<IgnoredAny>,
 }
 
 fn request(examined: &Examined) {
@@ -116,11 +128,14 @@ fn rejected(rejection: &Rejection) {
     paint::fact("body", &String::from_utf8_lossy(&rejection.body));
 }
 
-fn decision(body: &[u8], examined: Option<&Examined>, forward: &Forward) {
+fn decision(config: &Config, body: &[u8], examined: Option<&Examined>, forward: &Forward) {
     let summary = forward.summary();
     paint::heading("decision");
     if let Some(alias) = &summary.alias {
         paint::fact("alias", alias);
+        if let Some(alias) = config.alias(alias).filter(|alias| !alias.dial().thresholds().is_empty()) {
+            paint::fact("dial", &bounds(alias.dial()));
+        }
     }
     if let Some(tier) = &summary.tier {
         paint::fact("tier", tier);
@@ -185,7 +200,16 @@ fn context(body: &[u8], splice: &BodySplice) -> (String, String) {
     (clean(before), clean(after))
 }
 
-fn report(path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed) -> Value {
+/// What a dial is set by, and the thresholds that come of it.
+fn bounds(of: &Dial) -> String {
+    let thresholds: Vec<u16> = of.thresholds().iter().map(|threshold| threshold.permille()).collect();
+    match of.aim() {
+        Aim::Thresholds => format!("thresholds {thresholds:?}"),
+        _ => format!("{}, which is thresholds {thresholds:?}", dial::aim(of)),
+    }
+}
+
+fn report(config: &Config, path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed) -> Value {
     let request = examined.map(|examined| {
         json!({
             "model": examined.model,
@@ -216,6 +240,12 @@ fn report(path: &str, body: &[u8], examined: Option<&Examined>, routed: &Routed)
             "path": path,
             "request": request,
             "alias": forward.summary().alias,
+            "dial": forward.summary().alias.as_deref().and_then(|alias| config.alias(alias)).map(|alias| {
+                let thresholds = alias.dial().thresholds().iter().map(|threshold| threshold.permille());
+                let mut report = dial::report(alias.dial());
+                report["thresholds"] = json!(thresholds.collect::<Vec<_>>());
+                report
+            }),
             "tier": forward.summary().tier,
             "reason": forward.summary().reason.to_string(),
             "reason_code": forward.summary().reason.code(),

@@ -52,16 +52,35 @@ enum Command {
         #[arg(long)]
         stdin: bool,
     },
-    /// Find the thresholds that send a share of your own traffic to the last tier.
+    /// Find the thresholds for a share of your own traffic, or for a part of what a strong model gains on it.
+    ///
+    /// Takes prompts and requests as `pointsman score` does, and lines of the access log. A line may say what the strong
+    /// model gained: `"gain": 0.5`, or `"scores": {MODEL: 0..1}` with --strong and --cheap. Then what is kept is measured;
+    /// without it, it is what the shipped calibration expects.
     Calibrate {
-        /// JSON lines, as `pointsman score` reads them; `-` is standard input.
+        /// JSON lines; `-` is standard input.
         log: PathBuf,
-        /// Share of the traffic for the last tier, 0 to 1.
-        #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
-        share: f64,
-        /// Tiers of the ladder.
-        #[arg(long, default_value_t = 2, value_name = "COUNT")]
-        tiers: usize,
+        /// Share of the traffic for the last tier, at most, 0 to 1. Without it and --quality: 0.2.
+        #[arg(long, value_name = "SHARE", conflicts_with = "quality")]
+        share: Option<f64>,
+        /// Part of the gain to keep, at least, 0 to 1.
+        #[arg(long, value_name = "PART")]
+        quality: Option<f64>,
+        /// Tiers of the ladder. Without it and --config: 2.
+        #[arg(long, value_name = "COUNT", conflicts_with = "config")]
+        tiers: Option<usize>,
+        /// The configuration document whose ladder it is for.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Which of its ladders.
+        #[arg(long, value_name = "NAME", requires = "config")]
+        ladder: Option<String>,
+        /// The strong one of the models in `scores`.
+        #[arg(long, value_name = "MODEL", requires = "cheap")]
+        strong: Option<String>,
+        /// The cheap one.
+        #[arg(long, value_name = "MODEL", requires = "strong")]
+        cheap: Option<String>,
         /// File to write the thresholds to, as a piece of a configuration.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -124,8 +143,18 @@ fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
             explain::run(&Document::read(config)?, &body, path.as_deref(), headers, *json)
         }
         Command::Token { name, stdin } => token::run(name, *stdin),
-        Command::Calibrate { log, share, tiers, out, json } => {
-            calibrate::run(log, *share, *tiers, out.as_deref(), *json)
+        Command::Calibrate { log, share, quality, tiers, config, ladder, strong, cheap, out, json } => {
+            calibrate::run(&calibrate::Options {
+                log: log.clone(),
+                share: *share,
+                quality: *quality,
+                tiers: *tiers,
+                config: config.clone(),
+                ladder: ladder.clone(),
+                models: strong.clone().zip(cheap.clone()),
+                out: out.clone(),
+                json: *json,
+            })
         }
         Command::Score { files } => score::run(files),
         Command::Envoy { config, out } => write_envoy(&Document::read(config)?, out),
