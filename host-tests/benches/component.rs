@@ -7,12 +7,14 @@
 
 use std::time::{Duration, Instant};
 
-use host_tests::component::{
-    Embedded,
-    routing::{Outcome, RequestHead, ResponseHead},
+use host_tests::{
+    bare::Bare,
+    component::{
+        Embedded,
+        routing::{Outcome, RequestHead, ResponseHead},
+    },
 };
 use pointsman::{Config, Opened, Routed, Router};
-use wasmtime::{Engine, Instance, Module, Store, TypedFunc};
 
 const HEADERS: [(&str, &str); 10] = [
     ("host", "gateway.test"),
@@ -41,6 +43,7 @@ const ROUNDS: usize = 41;
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     let (mut bare, mut component) = (Bare::start(), Door::start());
+    bare.configure(DOCUMENT.as_bytes());
     let native = Router::new(Config::from_json(DOCUMENT.as_bytes()).expect("a document"));
     let mut rows = Vec::new();
     for kb in [1, 20, 200] {
@@ -51,7 +54,7 @@ fn main() {
         for _ in 0..ROUNDS {
             // Side by side: what else the machine does meets all of them.
             samples[0].push(each(times, || natively(&native, &body)));
-            samples[1].push(bare.decide(body.len(), times));
+            samples[1].push(bare.call("decide", body.len(), times));
             samples[2].push(each(times, || component.route(&body)));
             samples[3].push(each(times, || component.attempt()));
             samples[4].push(each(times, || component.body()));
@@ -117,47 +120,6 @@ fn natively(router: &Router, body: &[u8]) {
         panic!("routed")
     };
     assert!(!forward.attempts().is_empty());
-}
-
-/// The core in a module without a door.
-struct Bare {
-    store: Store<()>,
-    instance: Instance,
-    decide: TypedFunc<(u32, u32), u32>,
-}
-
-impl Bare {
-    fn start() -> Self {
-        let engine = Engine::default();
-        let built = live::filter::package("bench-core").unwrap_or_else(|failure| panic!("{failure}"));
-        let module = Module::from_file(&engine, built).expect("a module");
-        let mut store = Store::new(&engine, ());
-        let instance = Instance::new(&mut store, &module, &[]).expect("it imports nothing");
-        let decide = instance.get_typed_func(&mut store, "decide").expect("an export");
-        let mut bare = Self { store, instance, decide };
-        bare.take(DOCUMENT.as_bytes());
-        let configure =
-            bare.instance.get_typed_func::<u32, u32>(&mut bare.store, "configure").expect("an export");
-        let length = u32::try_from(DOCUMENT.len()).expect("small");
-        assert_eq!(configure.call(&mut bare.store, length).expect("no trap"), 1);
-        bare
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        let input = self.instance.get_typed_func::<u32, u32>(&mut self.store, "input").expect("an export");
-        let at = input.call(&mut self.store, u32::try_from(bytes.len()).expect("small")).expect("no trap");
-        let memory = self.instance.get_memory(&mut self.store, "memory").expect("a memory");
-        memory.write(&mut self.store, at as usize, bytes).expect("room");
-    }
-
-    fn decide(&mut self, length: usize, times: usize) -> Duration {
-        let (length, times) = (u32::try_from(length).expect("small"), u32::try_from(times).expect("small"));
-        let began = Instant::now();
-        let attempts = self.decide.call(&mut self.store, (length, times)).expect("no trap");
-        let took = began.elapsed() / times;
-        assert!(attempts >= times, "it was decided");
-        took
-    }
 }
 
 /// The component, with one exchange kept for the calls after `route`.

@@ -80,12 +80,18 @@ fn gain(sample: &Sample) -> Option<f64> {
 
 /// Fits the table. `scores` are out of fold.
 pub fn fit_table(samples: &Samples, scores: &[u32]) -> Calibration {
+    fit_table_to(samples, scores, |_| true)
+}
+
+/// Fits the table to some of the samples.
+pub fn fit_table_to(samples: &Samples, scores: &[u32], fitted: impl Fn(&Sample) -> bool) -> Calibration {
     let weights = mix(samples);
     let mut rows: Vec<(u32, f64, f64)> = samples
         .rows
         .iter()
         .zip(scores)
         .zip(&weights)
+        .filter(|((sample, _), _)| fitted(sample))
         .filter_map(|((sample, score), weight)| Some((*score, gain(sample)?, *weight)))
         .collect();
     rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));

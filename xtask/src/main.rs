@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod dist;
+mod eval;
 mod progress;
 mod table;
 mod test;
@@ -33,12 +34,8 @@ enum Chore {
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// What the classifier is worth on labelled prompts that it was not trained on; a table, and target/eval.html.
-    Eval {
-        /// Handed on: `--data DIR`, `--json`, `--html FILE`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
+    /// What the difficulty scorer is worth on labelled prompts that it was not trained on: a table, and a page of plots.
+    Eval(eval::Options),
     /// Build the doors as they ship, into target/dist.
     Dist,
     /// Build the Worker as it ships, into target/worker.
@@ -50,7 +47,7 @@ fn main() -> ExitCode {
         Chore::Demo(options) => demo::run(&options),
         Chore::Test => test::run(),
         Chore::Bench(bench) => bench::run(&bench),
-        Chore::Eval { rest } => eval(&rest),
+        Chore::Eval(options) => eval::run(&options),
         Chore::Dist => dist::run(),
         Chore::Worker => worker::run(),
     };
@@ -61,15 +58,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Training and its measurement live in one package, built for speed.
-fn eval(rest: &[String]) -> Result<(), Failure> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let status = std::process::Command::new(cargo)
-        .args(["run", "--quiet", "--release", "-p", "train", "--bin", "eval", "--"])
-        .args(rest)
-        .status()
-        .map_err(|error| Failure::new(format!("cargo: {error}")))?;
-    if status.success() { Ok(()) } else { Err(Failure::new("the evaluation failed".to_owned())) }
 }
