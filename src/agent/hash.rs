@@ -19,12 +19,13 @@ impl Hash {
 
     /// Adds a text, its length included, so that `ab`, `c` and `a`, `bc` differ.
     pub(super) fn text(self, text: &[u8]) -> Self {
-        let mut hash = self.number(text.len() as u64);
-        for chunk in text.chunks(8) {
-            let word = chunk.iter().fold(0, |word: u64, byte| word << 8 | u64::from(*byte));
-            hash = hash.number(word);
+        let (words, rest) = text.as_chunks::<8>();
+        let start = self.number(text.len() as u64);
+        let hash = words.iter().fold(start, |hash, word| hash.number(u64::from_be_bytes(*word)));
+        if rest.is_empty() {
+            return hash;
         }
-        hash
+        hash.number(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))
     }
 
     /// Adds a text of any length at a bounded price: its length, its beginning and its end.

@@ -2,26 +2,32 @@
 
 /// Whether `text` holds any of the phrases, which are in lower case. For short texts: bound `text` before.
 pub(super) fn holds(text: &[u8], phrases: &[&str]) -> bool {
-    // One bit for each first letter, in either case: most bytes begin no phrase.
-    let class = |byte: u8| 1u32 << (byte & 31);
-    let firsts =
-        phrases.iter().filter_map(|phrase| phrase.as_bytes().first()).fold(0, |set, byte| set | class(*byte));
-    text.iter().enumerate().any(|(at, byte)| {
-        firsts & class(*byte) != 0
-            && phrases.iter().any(|phrase| {
-                let phrase = phrase.as_bytes();
-                phrase.first() == Some(&byte.to_ascii_lowercase())
-                    && text
-                        .get(at..at.saturating_add(phrase.len()))
-                        .is_some_and(|there| there.eq_ignore_ascii_case(phrase))
-            })
-    })
+    // By the letter a phrase begins with, one bit for each letter that follows, in either case: few pairs begin one.
+    let class = |byte: u8| usize::from(byte & 31);
+    let mut pairs = [0u32; 32];
+    for phrase in phrases {
+        let (first, follow) = match *phrase.as_bytes() {
+            [] => continue,
+            [only] => (only, u32::MAX),
+            [first, second, ..] => (first, 1 << class(second)),
+        };
+        if let Some(bits) = pairs.get_mut(class(first)) {
+            *bits |= follow;
+        }
+    }
+    let begins_here = |at: usize| begins(text.get(at..).unwrap_or_default(), phrases);
+    let within = text.array_windows::<2>().enumerate().any(|(at, &[first, second])| {
+        pairs.get(class(first)).is_some_and(|bits| bits & 1 << class(second) != 0) && begins_here(at)
+    });
+    within || text.len().checked_sub(1).is_some_and(begins_here)
 }
 
-/// Whether `text` begins with any of the phrases.
+/// Whether `text` begins with any of the phrases, which are in lower case and not empty.
 pub(super) fn begins(text: &[u8], phrases: &[&str]) -> bool {
-    phrases.iter().any(|phrase| {
-        text.get(..phrase.len()).is_some_and(|there| there.eq_ignore_ascii_case(phrase.as_bytes()))
+    let Some(first) = text.first().map(u8::to_ascii_lowercase) else { return false };
+    phrases.iter().map(|phrase| phrase.as_bytes()).any(|phrase| {
+        phrase.first() == Some(&first)
+            && text.get(..phrase.len()).is_some_and(|there| there.eq_ignore_ascii_case(phrase))
     })
 }
 

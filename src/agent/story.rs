@@ -17,7 +17,7 @@ use crate::{
     limits,
     traits::Traits,
     wire::{
-        Role,
+        Role, Span,
         request::{Part, PartKind, RequestView},
     },
 };
@@ -204,7 +204,8 @@ struct Walk<'v> {
     recent: Vec<(u64, u64)>,
     call: Option<Hash>,
     calls: u32,
-    fenced: Option<Hash>,
+    /// The newest text of the model's: an agent without tool calls has its command in there.
+    written: Option<Span>,
     outcome: Option<Hash>,
     severity: Severity,
     weight: u32,
@@ -212,8 +213,19 @@ struct Walk<'v> {
     calm: Option<u32>,
     results_in: Option<u32>,
     in_answer: bool,
-    plan: bool,
+    /// The person's words, one text a message.
+    said: Vec<Span>,
+    /// Where a plan mode may be told of.
+    told: Vec<Span>,
+    /// Of each turn, which of both are its own.
+    meant: Vec<Meant>,
     open: Hash,
+}
+
+/// Texts that tell how a turn is meant. They are read at the end: most turns of a long conversation are not kept.
+struct Meant {
+    said: Range<usize>,
+    told: Range<usize>,
 }
 
 impl Story {
@@ -231,14 +243,16 @@ impl Story {
             recent: Vec::with_capacity(WINDOW),
             call: None,
             calls: 0,
-            fenced: None,
+            written: None,
             outcome: None,
             severity: Severity::Fine,
             weight: 0,
             calm: None,
             results_in: None,
             in_answer: false,
-            plan: false,
+            said: Vec::new(),
+            told: Vec::new(),
+            meant: Vec::new(),
             open: Hash::new(),
         };
         let parts = &view.parts;
@@ -251,6 +265,7 @@ impl Story {
             at = at.saturating_add(run);
         }
         walk.close();
+        walk.read_turns();
         let mut story = walk.story;
         story.opening = walk.open.value();
         story.newest = newest(parts);
@@ -313,12 +328,9 @@ impl Walk<'_> {
             }
         }
         // Later ones are asides: plan mode is told so, too.
-        self.plan |= self.story.answers > 0 && parts.iter().any(|part| self.says_plan(part));
-    }
-
-    fn says_plan(&self, part: &Part) -> bool {
-        let text = part.span.of(self.body);
-        holds(head(text, EDGE), &PLAN_MODE)
+        if self.story.answers > 0 {
+            self.told.extend(parts.iter().map(|part| part.span));
+        }
     }
 
     fn assistant(&mut self, parts: &[Part]) {
@@ -339,7 +351,7 @@ impl Walk<'_> {
                     self.calls = self.calls.saturating_add(1);
                     self.story.agentic = true;
                 }
-                PartKind::Text => self.fenced = fenced(text).map(|code| Hash::new().sample(code)),
+                PartKind::Text => self.written = Some(part.span),
                 _ => {}
             }
         }
@@ -364,12 +376,18 @@ impl Walk<'_> {
         let body = self.body;
         let text = |part: &Part| part.span.of(body);
         self.in_answer = false;
-        self.plan |= parts.iter().any(|part| part.kind == PartKind::Text && self.says_plan(part));
+        let texts = parts.iter().filter(|part| part.kind == PartKind::Text);
+        self.told.extend(texts.map(|part| part.span));
         let own =
             |part: &&Part| part.kind == PartKind::Text && !part.span.is_empty() && !is_aside(text(part));
         let Some(spoken) = parts.iter().find(own) else { return };
-        if self.fenced.is_some() && self.call.is_none() && is_observation(text(spoken)) {
-            self.call = self.fenced.take();
+        if self.call.is_none()
+            && let Some(written) = self.written
+            && is_observation(text(spoken))
+            && let Some(code) = fenced(written.of(body))
+        {
+            self.written = None;
+            self.call = Some(Hash::new().sample(code));
             self.calls = 1;
             self.story.agentic = true;
             for part in parts {
@@ -384,29 +402,25 @@ impl Walk<'_> {
         }
         self.close();
         self.story.results_newest = false;
-        self.turn(range, text(spoken));
+        self.turn(range, spoken.span);
     }
 
     /// The person says something.
-    fn turn(&mut self, parts: Range<usize>, text: &[u8]) {
-        let short = text.len() <= SHORT;
+    fn turn(&mut self, parts: Range<usize>, said: Span) {
         // Words before the first answer are one turn, in however many messages.
         let first = self.story.turns.is_empty();
         let continued = self.story.turns.last_mut().filter(|turn| turn.answers == self.story.answers);
         if first {
-            self.open = self.open.sample(text);
+            self.open = self.open.sample(said.of(self.body));
         }
-        let complaint = short && !first && holds(text, &COMPLAINTS)
-            || holds(tail(text, 48), &["ultrathink", "think harder"]);
-        let assent = short && is_assent(text);
-        let plan = core::mem::take(&mut self.plan);
+        self.said.push(said);
+        let (said, told) = (self.said.len(), self.told.len());
         self.story.spoken = parts.clone();
-        if let Some(turn) = continued {
+        if let (Some(turn), Some(meant)) = (continued, self.meant.last_mut()) {
             turn.parts.end = parts.end;
             turn.bytes = self.story.bytes;
-            turn.plan |= plan;
-            turn.complaint |= complaint;
-            turn.assent &= assent;
+            meant.said.end = said;
+            meant.told.end = told;
             return;
         }
         self.recent.clear();
@@ -415,25 +429,41 @@ impl Walk<'_> {
         self.story.stuck = false;
         self.story.failing = 0;
         self.story.repeated = 0;
+        let before = self.meant.last().map_or(0, |meant| meant.told.end);
         if self.story.turns.len() >= limits::TURNS {
             self.story.turns.remove(1);
+            self.meant.remove(1);
         }
+        self.meant.push(Meant { said: said.saturating_sub(1)..said, told: before..told });
         self.story.turns.push(Turn {
             parts,
             bytes: self.story.bytes,
             answers: self.story.answers,
-            plan,
-            complaint,
-            assent: assent && !first,
-            events: Vec::new(),
+            ..Turn::default()
         });
+    }
+
+    /// How the turns that were kept are meant.
+    fn read_turns(&mut self) {
+        let text = |span: &Span| span.of(self.body);
+        for (at, (turn, meant)) in self.story.turns.iter_mut().zip(&self.meant).enumerate() {
+            let said = self.said.get(meant.said.clone()).unwrap_or_default();
+            let told = self.told.get(meant.told.clone()).unwrap_or_default();
+            turn.plan = told.iter().any(|told| holds(head(text(told), EDGE), &PLAN_MODE));
+            turn.assent = at > 0 && said.iter().all(|said| is_assent(text(said)));
+            // The first words of all complain of nothing that was done here.
+            turn.complaint = said.iter().map(text).enumerate().any(|(n, said)| {
+                (at, n) != (0, 0) && said.len() <= SHORT && holds(said, &COMPLAINTS)
+                    || holds(tail(said, 48), &["ultrathink", "think harder"])
+            });
+        }
     }
 
     /// Ends the exchange that is open, if one is.
     fn close(&mut self) {
         let (call, outcome) = (self.call.take(), self.outcome.take());
         let severity = core::mem::take(&mut self.severity);
-        self.fenced = None;
+        self.written = None;
         self.calls = 0;
         self.results_in = None;
         let (Some(call), Some(outcome)) = (call, outcome) else { return };
@@ -484,15 +514,19 @@ impl Walk<'_> {
 
 /// What a client says, not the person.
 pub(crate) fn is_aside(raw: &[u8]) -> bool {
-    begins(trimmed(raw), &ASIDES)
+    let text = trimmed(raw);
+    // Nearly no word of a person's begins so.
+    matches!(text.first(), Some(b'<' | b'[' | b'#' | b'c' | b'C')) && begins(text, &ASIDES)
 }
 
 /// `Yes.`, `ok, do it`: nothing but agreement.
 fn is_assent(raw: &[u8]) -> bool {
+    if raw.len() > SHORT {
+        return false;
+    }
     let text = trimmed(raw);
     let words =
         text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());
-    // A long text is not counted to its end.
     let few = words.take(9).count() <= 8;
     let rest = |assent: &&str| text.get(assent.len()..).and_then(|rest| rest.first()).copied();
     let found = ASSENTS
