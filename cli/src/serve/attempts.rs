@@ -9,7 +9,7 @@ use hyper::{
     http::response::Parts,
 };
 use pointsman::{
-    Attempt, Dialect, Forward, Peek, Rejection, ResponseHead, edit,
+    Attempt, Dialect, Forward, Peek, Rejection, ResponseHead,
     failover::{AnswerHead, Failover, Verdict},
     limits,
     outgoing::{self, Header},
@@ -112,8 +112,7 @@ pub(super) async fn make(
 impl OutgoingBody {
     fn for_attempt(&mut self, attempt: &Attempt) -> Option<Payload> {
         match self {
-            Self::Read(body) if attempt.splices.is_empty() => Some(Payload::whole(body.clone())),
-            Self::Read(body) => Some(Payload::whole(Bytes::from(edit::apply(body, &attempt.splices)))),
+            Self::Read(body) => Some(Payload::edited(body, &attempt.splices)),
             Self::Passing(body) => body.take().map(Payload::Passing),
         }
     }

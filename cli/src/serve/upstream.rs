@@ -1,6 +1,7 @@
 //! Connections to providers: pooled, HTTP/2 where a provider offers it, by TLS with its certificate checked.
 
 use std::{
+    collections::VecDeque,
     error::Error,
     fs, io,
     path::{Path, PathBuf},
@@ -13,8 +14,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http_body_util::Full;
+use bytes::{Bytes, BytesMut};
 use hyper::{
     Request, Response, Uri,
     body::{Body, Frame, Incoming, SizeHint},
@@ -24,7 +24,11 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use pointsman::failover::Failure;
+use pointsman::{
+    BodySplice,
+    edit::{self, Piece},
+    failover::Failure,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
@@ -62,6 +66,10 @@ const BUSY: usize = 90;
 /// Pools. The first ones are used first, so that usually there is one.
 const LANES: usize = 32;
 
+/// Bytes between two edits from which on they are sent as they lie. Shorter stretches are copied together: a piece of
+/// its own costs more than they do.
+const APART: usize = 8 * 1024;
+
 /// All providers of one document.
 #[derive(Debug)]
 pub(super) struct Upstreams {
@@ -81,8 +89,8 @@ impl Drop for Place {
 /// A request's body on its way to a provider.
 #[derive(Debug)]
 pub(super) enum Payload {
-    /// Read, and edited.
-    Whole(Full<Bytes>),
+    /// Read, and edited: what is left of it, stretch by stretch.
+    Whole(VecDeque<Bytes>),
     /// Passed on as it comes.
     Passing(Incoming),
 }
@@ -145,8 +153,26 @@ impl Upstreams {
 }
 
 impl Payload {
-    pub(super) fn whole(bytes: Bytes) -> Self {
-        Self::Whole(Full::new(bytes))
+    /// A body with its edits. What stays of a large one is sent from where it lies.
+    pub(super) fn edited(body: &Bytes, splices: &[BodySplice]) -> Self {
+        let mut stretches = VecDeque::new();
+        let mut joined = BytesMut::new();
+        for piece in edit::pieces(body.len(), splices) {
+            match piece {
+                Piece::Kept(range) if range.len() >= APART => {
+                    if !joined.is_empty() {
+                        stretches.push_back(joined.split().freeze());
+                    }
+                    stretches.push_back(body.slice(range));
+                }
+                Piece::Kept(range) => joined.extend_from_slice(body.get(range).unwrap_or_default()),
+                Piece::With(bytes) => joined.extend_from_slice(bytes),
+            }
+        }
+        if !joined.is_empty() {
+            stretches.push_back(joined.freeze());
+        }
+        Self::Whole(stretches)
     }
 }
 
@@ -159,21 +185,23 @@ impl Body for Payload {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Whole(stretches) => Poll::Ready(stretches.pop_front().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Passing(body) => Pin::new(body).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
+            Self::Whole(stretches) => stretches.is_empty(),
             Self::Passing(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
+            Self::Whole(stretches) => {
+                SizeHint::with_exact(stretches.iter().map(|stretch| stretch.len() as u64).sum())
+            }
             Self::Passing(body) => body.size_hint(),
         }
     }
