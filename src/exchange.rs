@@ -557,9 +557,12 @@ fn judge(classifier: &Classifier, body: &[u8], parts: &[Part]) -> Option<Judgeme
             && !part.span.is_empty()
             && !(part.role == Role::User && is_aside(part.span.of(body)))
     });
-    let texts = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) });
-    texts.clone().next()?;
-    Some(classifier.classify(texts))
+    // Kept: they are walked several times, and telling asides apart is dearer than room.
+    let texts: Vec<Text<'_>> = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) }).collect();
+    if texts.is_empty() {
+        return None;
+    }
+    Some(classifier.classify(texts.iter().copied()))
 }
 
 impl Pending {
