@@ -34,6 +34,10 @@ pub struct Rejection {
     pub body: Vec<u8>,
     /// Stable machine name of the cause, also in the body.
     pub code: &'static str,
+    /// Headers besides the content type: name in lower case, visible ASCII.
+    pub headers: Vec<(&'static str, String)>,
+    /// What it is about, for the log, where the code alone does not say it. Never shown to a client.
+    pub about: Option<String>,
 }
 
 /// An answer that the router knows by itself, such as the list of models. No provider is asked.

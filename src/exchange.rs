@@ -21,9 +21,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     agent::{Client, Hints, Identity, Step, Story, is_aside},
+    budget::{self, Account, Standing, Tab},
     catalog::Auth,
     classify::{Classifier, Difficulty, Judgement, Task, Text, UNSURE},
-    config::{Alias, Config, Ladder, OnUnreadable, Provider, Rule},
+    config::{Alias, Config, Ladder, Level, OnUnreadable, Provider, Rule},
     edit::{Answer, BodySplice, HeaderEdit, Rejection},
     effort::Effort,
     limits,
@@ -37,6 +38,7 @@ use crate::{
     wire::{
         Dialect, Role,
         request::{Part, PartKind, PromptTokens, RequestView, Unreadable},
+        usage::Usage,
     },
 };
 
@@ -86,6 +88,9 @@ pub struct Heard<'b> {
     pending: Pending,
     body: &'b [u8],
     read: Result<(RequestView, Story), Unreadable>,
+    /// The accounts that it would be charged to, with what is spent of each, and the time.
+    spent: Vec<(Account, PicoUsd)>,
+    now: u64,
 }
 
 /// What became of a request.
@@ -108,6 +113,9 @@ pub struct Forward {
     baseline: Option<usize>,
     response_headers: bool,
     memo: Option<Memo>,
+    tab: Option<Tab>,
+    /// What a target's answer is expected to use, where a budget is charged for it.
+    expected: Option<Usage>,
 }
 
 /// What is to be remembered of a decision.
@@ -186,6 +194,7 @@ pub struct ResponseHead<'a> {
 #[derive(Debug)]
 pub struct Metering {
     memo: Option<Memo>,
+    expected: Option<Usage>,
     meter: Option<Meter>,
     status: u16,
     target: String,
@@ -206,6 +215,8 @@ pub struct Receipt {
     pub cost: Option<PicoUsd>,
     /// Cost of the same tokens at the prices of the ladder's baseline.
     pub baseline: Option<PicoUsd>,
+    /// What the answer is taken to have cost where a budget is charged for it and its usage was not reported.
+    pub estimated: Option<PicoUsd>,
     /// What a door with a store may keep of the conversation, for [`Heard::route`].
     pub remembered: Option<(Identity, Remembered)>,
 }
@@ -427,6 +438,8 @@ impl Router {
             baseline: None,
             response_headers: self.config.response_headers,
             memo: None,
+            tab: None,
+            expected: None,
         }
     }
 
@@ -583,7 +596,7 @@ impl Pending {
             let story = Story::read(body, &view);
             (view, story)
         });
-        Heard { pending: self, body, read }
+        Heard { pending: self, body, read, spent: Vec::new(), now: 0 }
     }
 
     /// What the policy sees of a request, and what stands in each target's way. For people; routing does not need it.
@@ -708,11 +721,30 @@ impl Heard<'_> {
         Some(Identity::of(&self.pending.hints, self.body, view, story))
     }
 
+    /// Holds the request against the configuration's budgets. `now` is in seconds since 1970; `spent` says what the door's
+    /// store knows of an account: [`Ledger::weight`](budget::Ledger::weight) or [`Purse::weight`](budget::Purse::weight).
+    /// A door that does not call this has no budgets.
+    #[must_use]
+    pub fn afford(mut self, router: &Router, now: u64, spent: impl FnMut(&Account) -> PicoUsd) -> Self {
+        if self.pending.endpoint == EndpointKind::Create {
+            let alias = self.read.as_ref().ok().and_then(|(view, _)| router.config.alias(&view.model));
+            let (caller, alias) =
+                (self.pending.head.caller.as_deref(), alias.map(|alias| alias.name.as_str()));
+            self.spent = weighed(budget::accounts(&router.config, caller, alias, now), spent);
+            self.now = now;
+        }
+        self
+    }
+
     /// Decides. `memory` is what was [remembered](Receipt::remembered) of the conversation, if anything is left of it,
     /// and `now` the time in seconds since 1970: without either the history alone decides. See [`Pending::route`].
     pub fn route(self, router: &Router, memory: Option<&Remembered>, now: Option<u64>) -> Routed {
         let identity = self.identity();
-        let Self { pending, body, read } = self;
+        let Self { pending, body, read, spent, now: asked_at } = self;
+        let standing = budget::strictest(&router.config, &spent);
+        if let Some(standing) = standing.filter(Standing::refuses) {
+            return Routed::Reject(standing.refusal(pending.dialect, asked_at));
+        }
         let (view, story) = match read {
             Ok(read) => read,
             Err(cause) => return router.unreadable(pending.head, pending.dialect, pending.endpoint, cause),
@@ -743,6 +775,8 @@ impl Heard<'_> {
         }
         let held = ask.course.map_or(0, |course| course.tier);
         let obeyed = rule.filter(|rule| policy::obey(config, ladder, rule, &mut ask));
+        let ceiling = standing.map(|standing| (standing, standing.ceiling(config, ladder, pending.dialect)));
+        let closed = ceiling.filter(|(standing, ceiling)| standing.close(*ceiling, &mut ask));
         let mut decision = match policy::decide(config, alias, &ask) {
             Ok(decision) => decision,
             Err(none) => return Routed::Reject(no_candidate(pending.dialect, alias, &none)),
@@ -751,6 +785,16 @@ impl Heard<'_> {
             && !matches!(decision.reason, Reason::Requirement { .. } | Reason::History { .. })
         {
             decision.reason = Reason::Rule { name: rule.name.clone() };
+        }
+        if let Some((standing, ceiling)) = ceiling {
+            if standing.level == Level::Spent && decision.tier > ceiling {
+                decision = match standing.lowest(config, ladder, ceiling, &ask) {
+                    Some(decision) => decision,
+                    None => return Routed::Reject(standing.refusal(pending.dialect, asked_at)),
+                };
+            } else if closed.is_some() && decision.tier <= ceiling {
+                decision.reason = standing.reason();
+            }
         }
         if let Some((memory, _)) = memory.filter(|(memory, now)| memory.is_warm(*now)) {
             policy::warm_first(config, ladder, &mut decision, memory);
@@ -761,9 +805,24 @@ impl Heard<'_> {
             let none = NoCandidate { obstacles: Vec::new() };
             return Routed::Reject(no_candidate(pending.dialect, alias, &none));
         }
+        // Estimating costs time, and only budgets need it.
+        let expected = (!spent.is_empty()).then(|| Usage {
+            input: Some(view.estimate(body).likely),
+            output: Some(limits::EXPECTED_OUTPUT.min(view.max_output.unwrap_or(u64::MAX))),
+            ..Usage::NONE
+        });
+        let tab = expected.map(|expected| {
+            let cost = |attempt: &Attempt| config.cost(attempt.index, &expected, Some(asked_at));
+            Tab {
+                accounts: spent.iter().map(|(account, _)| *account).collect(),
+                estimate: attempts.iter().filter_map(cost).max().unwrap_or_default(),
+            }
+        });
         Routed::Forward(Forward {
             edits: pending.head.edits,
             attempts,
+            tab,
+            expected,
             dialect: Some(pending.dialect),
             billed: pending.endpoint == EndpointKind::Create,
             baseline: Some(ladder.baseline),
@@ -799,6 +858,23 @@ impl Forward {
     /// The targets in the order they are to be tried; at least one.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
+    }
+
+    /// Holds a request whose body is not read against the budgets of its caller: what a spent one refuses is not passed
+    /// on. As [`Heard::afford`].
+    #[must_use]
+    pub fn afford(self, router: &Router, now: u64, spent: impl FnMut(&Account) -> PicoUsd) -> Routed {
+        let Some(dialect) = self.dialect.filter(|_| self.billed) else { return Routed::Forward(self) };
+        let accounts = budget::accounts(&router.config, self.summary.caller.as_deref(), None, now);
+        match budget::strictest(&router.config, &weighed(accounts, spent)).filter(Standing::refuses) {
+            Some(standing) => Routed::Reject(standing.refusal(dialect, now)),
+            None => Routed::Forward(self),
+        }
+    }
+
+    /// What budgets are charged for it; `None` where none concerns it.
+    pub const fn tab(&self) -> Option<&Tab> {
+        self.tab.as_ref()
     }
 
     /// The decision in a few words.
@@ -850,6 +926,7 @@ impl Forward {
         let kind = BodyKind::of(head.content_type, head.content_encoding);
         Metering {
             memo: self.memo,
+            expected: self.expected,
             meter: self.dialect.filter(|_| self.billed).map(|dialect| Meter::new(dialect, kind)),
             status: head.status,
             target: attempt.map_or_else(String::new, |attempt| attempt.target.clone()),
@@ -877,10 +954,7 @@ impl Metering {
     pub fn finish(self, router: &Router, unix_seconds: Option<u64>) -> Receipt {
         let metered = self.meter.map_or_else(Metered::unread, Meter::finish);
         let config = &router.config;
-        let cost = |index: Option<usize>| {
-            let rates = config.targets.get(index?)?.model.rates.as_ref()?;
-            rates.cost(&metered.usage, unix_seconds)
-        };
+        let cost = |index: Option<usize>| config.cost(index, &metered.usage, unix_seconds);
         let remembered = self.memo.zip(unix_seconds).and_then(|(memo, now)| {
             let model = &config.targets.get(self.index?)?.model;
             let tokens = metered.usage.prompt_tokens()?.saturating_add(metered.usage.output.unwrap_or(0));
@@ -895,15 +969,32 @@ impl Metering {
             };
             Some((memo.identity, remembered))
         });
+        let known = cost(self.index);
+        // An answer whose usage nobody told has cost something all the same; a refusal has not.
+        let expected = self.expected.filter(|_| known.is_none() && (200..300).contains(&self.status));
+        let estimated = expected.and_then(|usage| config.cost(self.index, &usage, unix_seconds));
         Receipt {
             remembered,
-            cost: cost(self.index),
+            cost: known,
+            estimated,
             baseline: cost(self.index.and(self.baseline)),
             target: self.target,
             status: self.status,
             metered,
         }
     }
+}
+
+impl Receipt {
+    /// What budgets are charged: the cost, else the estimate, else nothing.
+    pub fn charge(&self) -> PicoUsd {
+        self.cost.or(self.estimated).unwrap_or_default()
+    }
+}
+
+/// Accounts with what is spent of each.
+fn weighed(accounts: Vec<Account>, mut spent: impl FnMut(&Account) -> PicoUsd) -> Vec<(Account, PicoUsd)> {
+    accounts.into_iter().map(|account| (account, spent(&account))).collect()
 }
 
 impl Head {

@@ -60,6 +60,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod agent;
+pub mod budget;
+mod calendar;
 pub mod catalog;
 mod chains;
 pub mod classify;
@@ -82,6 +84,7 @@ pub mod traits;
 pub mod wire;
 
 pub use agent::{Client, Identity, Step};
+pub use budget::{Account, Ledger, Purse, Tab};
 pub use catalog::Auth;
 pub use chains::chains;
 pub use config::{Alias, Caller, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};

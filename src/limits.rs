@@ -123,3 +123,14 @@ pub const KEYWORD_TEXT: usize = 4 * 1024;
 
 /// Conversations that a process or isolate remembers, some 60 bytes each. Losing one costs nothing but sharpness.
 pub const CONVERSATIONS: usize = 16 * 1024;
+
+/// Budgets of a configuration. Each costs a look at every request.
+pub const BUDGETS: usize = 64;
+
+/// Purses that a process keeps, some 40 bytes each: more than callers and aliases that a budget may be stated for. Beyond
+/// it the one whose window began first is forgotten.
+pub const PURSES: usize = 64 * 1024;
+
+/// Tokens that an answer is taken to have where a budget is charged before it is known, if the client allows as many.
+/// Agents' answers have some hundred, with thinking a few thousand.
+pub const EXPECTED_OUTPUT: u64 = 2_000;

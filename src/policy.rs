@@ -18,7 +18,7 @@ use crate::{
     agent::Step,
     catalog::{Family, Window},
     classify::{Difficulty, Judgement, UNSURE},
-    config::{Alias, Choice, ClientEffort, Config, Dial, ForeignThinking, Ladder, Rule, Target, Tier},
+    config::{Alias, Choice, ClientEffort, Config, Dial, ForeignThinking, Ladder, Level, Rule, Target, Tier},
     effort::Effort,
     fit::Wanted,
     limits,
@@ -104,6 +104,13 @@ pub enum Reason {
         /// Its name.
         name: String,
     },
+    /// A budget is nearly spent, or spent, and closes the tiers above.
+    Budget {
+        /// Its name.
+        name: String,
+        /// How it stands.
+        level: Level,
+    },
     /// What the call is for led to this tier.
     Step {
         /// What it is for.
@@ -179,6 +186,7 @@ impl Reason {
             Self::Unsure { .. } => "unsure",
             Self::Override { .. } => "override",
             Self::Rule { .. } => "rule",
+            Self::Budget { .. } => "budget",
             Self::Step { .. } => "step",
             Self::Complaint => "complaint",
             Self::Loop => "loop",
@@ -200,6 +208,10 @@ impl fmt::Display for Reason {
             Self::Unsure { confidence } => write!(f, "unsure (confidence {confidence}), default tier"),
             Self::Override { header } => write!(f, "override by {header}"),
             Self::Rule { name } => write!(f, "rule {name}"),
+            Self::Budget { name, level: Level::Spent } => {
+                write!(f, "budget {name} is spent, the lowest tier alone is open")
+            }
+            Self::Budget { name, .. } => write!(f, "budget {name} is nearly spent, the top is closed"),
             Self::Step { step } => write!(f, "step {step}"),
             Self::Complaint => f.write_str("the person said it still does not work"),
             Self::Loop => f.write_str("the agent goes in circles"),

@@ -35,6 +35,12 @@ impl PicoUsd {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// The difference, at least nothing.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The price of `count` things at this price each, at most `u64::MAX` pico-dollars.
     #[must_use]
     pub const fn saturating_mul(self, count: u64) -> Self {

@@ -10,7 +10,10 @@ use alloc::{
 };
 
 use crate::{
+    budget::Tab,
+    calendar::timestamp,
     classify::Task,
+    config::Config,
     effort::Effort,
     exchange::{Receipt, Summary},
     price::PicoUsd,
@@ -87,6 +90,22 @@ pub fn billed(receipt: &Receipt) -> Vec<Count<'_>> {
             Count { name, labels: kind.into_iter().chain([target]).collect(), add }
         })
         .collect()
+}
+
+/// Names of the counters of [`charged`].
+pub const CHARGED: [&str; 2] = ["pointsman_budget_spent_picodollars", "pointsman_budget_estimated"];
+
+/// The counters of a charge: for each budget what was spent, and whether that is an estimate.
+pub fn charged<'c>(config: &'c Config, tab: &Tab, charge: PicoUsd, estimated: bool) -> Vec<Count<'c>> {
+    let budgets = tab.accounts.iter().filter_map(|account| config.budgets().get(account.budget));
+    let counts = budgets.flat_map(|budget| {
+        CHARGED.into_iter().zip([charge.pico(), u64::from(estimated)]).map(|(name, add)| Count {
+            name,
+            labels: Vec::from([("budget", Cow::Borrowed(budget.name.as_str()))]),
+            add,
+        })
+    });
+    counts.filter(|count| count.add > 0).collect()
 }
 
 /// The counter of a request that was sent on.
@@ -214,38 +233,4 @@ pub fn line(facts: &Facts<'_>, summary: Option<&Summary>, receipt: Option<&Recei
 
 fn null() -> String {
     "null".to_owned()
-}
-
-/// `2026-11-27T15:41:29.123Z`.
-fn timestamp(unix_ms: u64) -> String {
-    let (seconds, ms) = (unix_ms / 1000, unix_ms % 1000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Days since March of the year 0: a year then ends with its leap day.
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = (year + era * 400, if month < 10 { month + 3 } else { month - 9 });
-    let year = if month <= 2 { year + 1 } else { year };
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_people_write_them() {
-        for (ms, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_795_794_089_123, "2026-11-27T15:41:29.123Z"),
-            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
-        ] {
-            assert_eq!(timestamp(ms), text);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Rejections: an answer in the client's own dialect, so that its SDK raises the error it knows.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 use crate::{edit::Rejection, wire::Dialect};
 
@@ -25,13 +25,17 @@ impl Rejection {
                 )
             }
             _ => {
-                let kind = if status >= 500 { "server_error" } else { "invalid_request_error" };
+                let kind = match status {
+                    429 => "insufficient_quota",
+                    500.. => "server_error",
+                    _ => "invalid_request_error",
+                };
                 format!(
                     r#"{{"error":{{"message":{text},"type":"{kind}","param":null,"code":"pointsman_{code}"}}}}"#
                 )
             }
         };
-        Self { status, body: body.into_bytes(), code }
+        Self { status, body: body.into_bytes(), code, headers: Vec::new(), about: None }
     }
 }
 

@@ -7,14 +7,15 @@ use std::{
 };
 
 /// The core's modules by rank: a module uses only lower ranks. See ARCHITECTURE.md.
-const RANKS: [&[&str]; 9] = [
-    &["limits", "edit", "effort", "traits"],
+const RANKS: [&[&str]; 10] = [
+    &["limits", "calendar", "edit", "effort", "traits"],
     &["wire"],
     &["price", "classify", "agent", "meter", "reject"],
     &["catalog"],
     &["fit"],
     &["config"],
     &["policy", "models"],
+    &["budget"],
     &["exchange"],
     &["plan", "chains", "failover", "outgoing", "record"],
 ];

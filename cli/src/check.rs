@@ -1,6 +1,9 @@
 //! `pointsman check`: what is wrong, or what will happen.
 
-use pointsman::{Choice, Config, Dialect, Ladder, Tier, Warning, chains};
+use pointsman::{
+    Choice, Config, Dialect, Ladder, Tier, Warning, chains,
+    config::{AtLimit, Budget},
+};
 use serde_json::{Value, json};
 
 use crate::{dial, document::Document, envoy, paint, serve};
@@ -40,6 +43,13 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
         &["model", "ladder", "difficulty of the tiers", "default tier", "dial", "on the shipped mix"],
         aliases(config),
     );
+    if !config.budgets().is_empty() {
+        paint::heading("budgets");
+        paint::table(
+            &["budget", "sum", "of", "concerns", "tiers closed near it", "once spent"],
+            config.budgets().iter().map(budget).collect(),
+        );
+    }
     paint::heading("everything else");
     paint::table(&["request", "goes to"], others(config));
     paint::aside(&format!(
@@ -106,6 +116,35 @@ fn aliases(config: &Config) -> Vec<Vec<String>> {
     config.aliases().iter().filter_map(row).collect()
 }
 
+fn budget(budget: &Budget) -> Vec<String> {
+    let whose = match (budget.per_caller, budget.per_alias) {
+        (false, false) => "all together",
+        (true, false) => "each caller",
+        (false, true) => "each alias",
+        (true, true) => "each caller and alias",
+    };
+    let list = |what: &str, names: &[String]| match names {
+        [] => format!("all {what}"),
+        names => names.join(", "),
+    };
+    let near = budget.near.map_or_else(
+        || "none".to_owned(),
+        |near| format!("{} from {}.{} %", budget.near_closes, near / 10, near % 10),
+    );
+    let spent = match budget.at_limit {
+        AtLimit::Reject => "refused with 429",
+        AtLimit::Cheapest => "the lowest tier alone",
+    };
+    vec![
+        budget.name.clone(),
+        format!("{} a {}", budget.limit, budget.window.name()),
+        whose.to_owned(),
+        format!("{}; {}", list("callers", &budget.callers), list("aliases", &budget.aliases)),
+        near,
+        spent.to_owned(),
+    ]
+}
+
 fn others(config: &Config) -> Vec<Vec<String>> {
     let refused = || "refused with 404".to_owned();
     let mut rows: Vec<Vec<String>> = Dialect::ALL
@@ -151,6 +190,17 @@ fn report(config: &Config, warnings: &[Warning]) -> Value {
             "ladder": config.ladder_of(alias).map(|ladder| &ladder.name),
             "thresholds": alias.dial().thresholds().iter().map(|t| t.permille()).collect::<Vec<_>>(),
             "dial": dial::report(alias.dial()),
+        })).collect::<Vec<_>>(),
+        "budgets": config.budgets().iter().map(|budget| json!({
+            "name": budget.name,
+            "picodollars": budget.limit.pico(),
+            "window": budget.window.name(),
+            "per_caller": budget.per_caller,
+            "per_alias": budget.per_alias,
+            "callers": budget.callers,
+            "aliases": budget.aliases,
+            "near_permille": budget.near,
+            "at_limit": if budget.at_limit == AtLimit::Reject { "reject" } else { "cheapest" },
         })).collect::<Vec<_>>(),
         "chains": chains(config),
         "warnings": warnings.iter().map(|w| json!({ "pointer": w.pointer, "message": w.message })).collect::<Vec<_>>(),

@@ -3,9 +3,9 @@
 use std::{io::Read, path::Path};
 
 use pointsman::{
-    Attempt, BodySplice, Config, Examined, Forward, HeaderEdit, Opened, Pending, Rejection, RequestHead,
+    Attempt, BodySplice, Config, Examined, Forward, HeaderEdit, Opened, PicoUsd, Rejection, RequestHead,
     Routed, Router,
-    config::{Aim, Dial},
+    config::{Aim, Budget, Dial},
     edit,
 };
 use serde::de::IgnoredAny;
@@ -29,10 +29,12 @@ pub fn run(
     body: &[u8],
     path: Option<&str>,
     headers: &[String],
+    spent: &[String],
     as_json: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let path = path.unwrap_or_else(|| likely_path(body));
     let headers = parse_headers(headers)?;
+    let spent = parse_spent(spent, &document.config)?;
     let borrowed: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let head = RequestHead { method: b"POST", path: path.as_bytes(), headers: &borrowed };
@@ -46,7 +48,13 @@ pub fn run(
         Opened::Reject(rejection) => (None, Routed::Reject(rejection)),
         Opened::NeedBody(pending) => {
             let examined = pending.examine(&router, body).ok();
-            (examined, Pending::route(pending, &router, body))
+            let now = now();
+            let heard = pending.read(body).afford(&router, now, |account| {
+                let name = router.config().budgets().get(account.budget).map(|budget| &budget.name);
+                let said = spent.iter().rfind(|(budget, _)| Some(budget) == name);
+                said.map_or(PicoUsd::ZERO, |(_, sum)| *sum)
+            });
+            (examined, heard.route(&router, None, Some(now)))
         }
     };
     if as_json {
@@ -57,6 +65,12 @@ pub fn run(
     paint::fact("endpoint", path);
     if let Some(examined) = &examined {
         request(examined);
+    }
+    for budget in budgets(&router, &routed) {
+        let said = spent.iter().rfind(|(name, _)| *name == budget.name);
+        let sum = said.map_or(PicoUsd::ZERO, |(_, sum)| *sum);
+        let (limit, window) = (budget.limit, budget.window.name());
+        paint::fact("budget", &format!("{}: {sum} of {limit} a {window}", budget.name));
     }
     match &routed {
         Routed::Reject(rejection) => rejected(rejection),
@@ -72,6 +86,43 @@ fn parse_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
         Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
     };
     headers.iter().map(parse).collect()
+}
+
+/// Amounts by budget: `team=19.5`.
+fn parse_spent(spent: &[String], config: &Config) -> Result<Vec<(String, PicoUsd)>, String> {
+    let parse = |text: &String| {
+        let (name, usd) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}`: write `BUDGET=DOLLARS`, such as `team=19.5`"))?;
+        if !config.budgets().iter().any(|budget| budget.name == name) {
+            return Err(format!("the configuration has no budget `{name}`"));
+        }
+        // The price of a million tokens at so many dollars a million.
+        let token = PicoUsd::per_token_from_usd_per_mtok(usd)
+            .map_err(|_| format!("`{usd}` is no amount in dollars"))?;
+        Ok((name.to_owned(), token.saturating_mul(1_000_000)))
+    };
+    spent.iter().map(parse).collect()
+}
+
+/// The budgets that the request is charged to; where one refused it, all.
+fn budgets<'c>(router: &'c Router, routed: &Routed) -> Vec<&'c Budget> {
+    let all = router.config().budgets();
+    match routed {
+        Routed::Forward(forward) => {
+            let accounts = forward.tab().map_or(&[][..], |tab| &tab.accounts);
+            accounts.iter().filter_map(|account| all.get(account.budget)).collect()
+        }
+        Routed::Reject(rejection) if rejection.code == "budget" => all.iter().collect(),
+        Routed::Reject(_) => Vec::new(),
+    }
+}
+
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the core has no clock; the command tells it the time")]
+fn now() -> u64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| elapsed.as_secs())
 }
 
 /// The endpoint that a body of this shape is usually sent to. A hint for this command only: routing never guesses.

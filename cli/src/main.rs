@@ -40,6 +40,9 @@ enum Command {
         /// A header of the request, `name: value`. May be given more than once.
         #[arg(long = "header", value_name = "HEADER")]
         headers: Vec<String>,
+        /// What is taken to be spent of a budget, `NAME=DOLLARS`. May be given more than once.
+        #[arg(long = "spent", value_name = "BUDGET=USD")]
+        spent: Vec<String>,
         /// Print JSON for machines.
         #[arg(long)]
         json: bool,
@@ -138,9 +141,9 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Box<dyn std::error::Error>> {
     match command {
         Command::Check { config, json } => check::run(&Document::read(config)?, &today(), *json),
-        Command::Explain { config, request, path, headers, json } => {
+        Command::Explain { config, request, path, headers, spent, json } => {
             let body = explain::read_body(request)?;
-            explain::run(&Document::read(config)?, &body, path.as_deref(), headers, *json)
+            explain::run(&Document::read(config)?, &body, path.as_deref(), headers, spent, *json)
         }
         Command::Token { name, stdin } => token::run(name, *stdin),
         Command::Calibrate { log, share, quality, tiers, config, ladder, strong, cheap, out, json } => {

@@ -117,7 +117,7 @@ impl Attempt {
         // No upstream had a part in this answer.
         self.upstream = None;
         metrics::rejected(rejection.code);
-        host::respond(rejection.status, &rejection.body);
+        host::respond(rejection.status, &rejection.headers, &rejection.body);
         Action::Pause
     }
 }

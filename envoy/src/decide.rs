@@ -3,8 +3,8 @@
 use std::{mem, rc::Rc};
 
 use pointsman::{
-    Answer, Dialect, Forward, Metering, Opened, Pending, Receipt, Rejection, RequestHead, ResponseHead,
-    Routed, Summary, edit, plan,
+    Answer, Dialect, Forward, Metering, Opened, Pending, PicoUsd, Receipt, Rejection, RequestHead,
+    ResponseHead, Routed, Summary, Tab, edit, plan,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -14,7 +14,7 @@ use proxy_wasm::{
 use crate::{
     CLUSTER, DIALECT, Deciding, PLAN, REJECTED, UPSTREAM,
     host::{self, Buffer, Header, Map, Refused},
-    metrics,
+    metrics, purses,
 };
 
 /// Headers by which a client could give orders to Envoy itself: timeouts, retries, another cluster.
@@ -31,6 +31,8 @@ pub(crate) struct Decide {
     stage: Stage,
     /// When the decision was made, in nanoseconds since 1970; 0 before.
     decided: u64,
+    /// What budgets hold for it, until they are charged.
+    tab: Option<Tab>,
 }
 
 /// Where an exchange stands. Each stage owns what the next one needs.
@@ -49,7 +51,7 @@ enum Stage {
 
 impl Decide {
     pub(crate) fn new(deciding: Rc<Deciding>) -> Self {
-        Self { deciding, stage: Stage::Idle, decided: 0 }
+        Self { deciding, stage: Stage::Idle, decided: 0, tab: None }
     }
 
     fn open(&mut self, end: bool) -> Action {
@@ -74,7 +76,13 @@ impl Decide {
         }
         let announced = value("content-length").and_then(number).unwrap_or(0);
         match opened {
-            Opened::Forward(forward) => self.forward(forward, None, false),
+            Opened::Forward(forward) => {
+                let now = seconds(host::now());
+                match forward.afford(&self.deciding.router, now, purses::weight) {
+                    Routed::Forward(forward) => self.forward(forward, None, false),
+                    Routed::Reject(rejection) => self.reject(&rejection),
+                }
+            }
             Opened::Answer(answer) => self.answer(&answer),
             Opened::Reject(rejection) => self.reject(&rejection),
             Opened::NeedBody(pending) if announced > self.deciding.max_body as u64 => {
@@ -101,7 +109,9 @@ impl Decide {
 
     fn route(&mut self, pending: Pending, body: &[u8], trailers: bool) -> Action {
         let began = host::now();
-        let action = match pending.route(&self.deciding.router, body) {
+        let router = &self.deciding.router;
+        let heard = pending.read(body).afford(router, seconds(began), purses::weight);
+        let action = match heard.route(router, None, None) {
             Routed::Forward(forward) => self.forward(forward, Some(body), trailers),
             Routed::Reject(rejection) => self.reject(&rejection),
         };
@@ -117,6 +127,10 @@ impl Decide {
                     log_summary(forward.summary());
                 }
                 metrics::request(forward.summary());
+                self.tab = forward.tab().cloned();
+                if let Some(tab) = &self.tab {
+                    purses::hold(tab);
+                }
                 self.stage = Stage::Sent(forward);
                 Action::Continue
             }
@@ -129,7 +143,7 @@ impl Decide {
         self.stage = Stage::Rejected;
         // It keeps the answer from being dressed up as an error.
         let _ = host::set_header(Map::Request, REJECTED, b"answered");
-        host::respond(answer.status, &answer.body);
+        host::respond(answer.status, &[], &answer.body);
         Action::Pause
     }
 
@@ -137,8 +151,9 @@ impl Decide {
         self.stage = Stage::Rejected;
         // Both only say more about an answer that is given anyway.
         let _ = host::set_header(Map::Request, REJECTED, rejection.code.as_bytes());
-        let _ = host::set_property("pointsman.reason", rejection.code.as_bytes());
-        host::respond(rejection.status, &rejection.body);
+        let about = rejection.about.as_deref().unwrap_or(rejection.code);
+        let _ = host::set_property("pointsman.reason", about.as_bytes());
+        host::respond(rejection.status, &rejection.headers, &rejection.body);
         metrics::rejected(rejection.code);
         Action::Pause
     }
@@ -189,8 +204,17 @@ impl Decide {
                     log_receipt(&receipt);
                 }
                 metrics::receipt(&receipt);
+                self.charge(receipt.charge(), receipt.estimated.is_some());
             }
             stage => self.stage = stage,
+        }
+    }
+
+    /// Charges the budgets, once.
+    fn charge(&mut self, charge: PicoUsd, estimated: bool) {
+        if let Some(tab) = self.tab.take() {
+            purses::settle(&tab, charge);
+            metrics::charged(self.deciding.router.config(), &tab, charge, estimated);
         }
     }
 }
@@ -280,6 +304,11 @@ fn note(name: &str, value: &str) {
     let _ = host::set_property(name, value.as_bytes());
 }
 
+/// Seconds of nanoseconds.
+const fn seconds(nanos: u64) -> u64 {
+    nanos / NANOS_PER_SECOND
+}
+
 fn number(text: &[u8]) -> Option<u64> {
     str::from_utf8(text).ok()?.parse().ok()
 }
@@ -344,5 +373,9 @@ impl HttpContext for Decide {
     /// An answer that was cut short has no end; what was seen of it is counted all the same.
     fn on_log(&mut self) {
         self.finish();
+        // Left before there was an answer: whoever was asked had work all the same.
+        if let Some(estimate) = self.tab.as_ref().map(|tab| tab.estimate) {
+            self.charge(estimate, true);
+        }
     }
 }

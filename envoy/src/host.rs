@@ -86,12 +86,27 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
 }
 
 const OK: u32 = 0;
+const CAS_MISMATCH: u32 = 8;
 const ERROR: u32 = 4;
 const CRITICAL: u32 = 5;
 
@@ -185,10 +200,29 @@ pub(crate) fn set_property(path: &str, value: &[u8]) -> Result<(), Refused> {
     status(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
 }
 
+/// What all workers of this Envoy share under a key, with its version; version 0 where there is nothing.
+pub(crate) fn shared(key: &str) -> (Vec<u8>, u32) {
+    let mut version = 0;
+    // Sound: see `returned`; the key is read during the call, and the host writes four bytes to a valid pointer.
+    let found = returned(|data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut version)
+    });
+    found.map_or((Vec::new(), 0), |value| (value, version))
+}
+
+/// Shares a value in place of the one of this version. `Ok(false)` where another worker was faster.
+pub(crate) fn share(key: &str, value: &[u8], version: u32) -> Result<bool, Refused> {
+    // The host takes 0 for "whatever stands there". It takes any other where nothing does, and never gives this one out.
+    let version = if version == 0 { u32::MAX } else { version };
+    // Sound: key and value are copied during the call.
+    let code =
+        unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) };
+    if code == CAS_MISMATCH { Ok(false) } else { status(code).map(|()| true) }
+}
+
 /// Answers the request with a JSON body. The host acts on it after the callback.
-pub(crate) fn respond(code: u16, body: &[u8]) {
-    // One pair of the ABI's map form: count, lengths, then name and value with a NUL after each.
-    const HEADERS: &[u8] = b"\x01\0\0\0\x0c\0\0\0\x10\0\0\0content-type\0application/json\0";
+pub(crate) fn respond(code: u16, headers: &[(&str, String)], body: &[u8]) {
+    let headers = header_map(headers);
     // Sound: the host copies body and headers during the call. -1 says that there is no gRPC status.
     let sent = status(unsafe {
         proxy_send_local_response(
@@ -197,14 +231,33 @@ pub(crate) fn respond(code: u16, body: &[u8]) {
             0,
             body.as_ptr(),
             body.len(),
-            HEADERS.as_ptr(),
-            HEADERS.len(),
+            headers.as_ptr(),
+            headers.len(),
             -1,
         )
     });
     if sent.is_err() {
         log_error("the host took no local response");
     }
+}
+
+/// The content type and these headers in the ABI's map form: count, lengths, then names and values with a NUL after each.
+fn header_map(headers: &[(&str, String)]) -> Vec<u8> {
+    let all = || {
+        let own = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        own.chain([("content-type", "application/json")])
+    };
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
+    let mut map = number(all().count()).to_vec();
+    for (name, value) in all() {
+        map.extend(number(name.len()));
+        map.extend(number(value.len()));
+    }
+    for text in all().flat_map(|(name, value)| [name, value]) {
+        map.extend(text.as_bytes());
+        map.push(0);
+    }
+    map
 }
 
 /// Makes a metric known. Each call makes a new number, even for a known name: the caller keeps it.

@@ -23,6 +23,7 @@ mod attempt;
 mod decide;
 mod host;
 mod metrics;
+mod purses;
 
 use std::rc::Rc;
 

@@ -13,12 +13,13 @@
 //! | `pointsman_cost_picodollars`, `pointsman_baseline_picodollars` | `target` |
 //! | `pointsman_saved_picodollars`, `pointsman_overspent_picodollars` | `target` |
 //! | `pointsman_unreported` | `target` |
+//! | `pointsman_budget_spent_picodollars`, `pointsman_budget_estimated` | `budget` |
 //! | `pointsman_decision_us` | histogram, no labels |
 
 use std::cell::RefCell;
 
 use pointsman::{
-    Dialect, Receipt, Summary,
+    Config, Dialect, PicoUsd, Receipt, Summary, Tab,
     record::{self, BILL},
 };
 
@@ -38,6 +39,7 @@ struct Table {
     rejections: Vec<(&'static str, u32)>,
     attempts: Vec<(String, &'static str, u32)>,
     targets: Vec<(String, [Option<u32>; BILL.len()])>,
+    budgets: Vec<(&'static str, String, u32)>,
     decision: Option<u32>,
 }
 
@@ -100,6 +102,25 @@ pub(crate) fn decision(nanos: u64) {
     });
 }
 
+/// What budgets were charged.
+pub(crate) fn charged(config: &Config, tab: &Tab, charge: PicoUsd, estimated: bool) {
+    for count in record::charged(config, tab, charge, estimated) {
+        let Some((label, budget)) = count.labels.first() else { continue };
+        with_table(|Table { budgets, .. }| {
+            let known = budgets.iter().find(|(name, of, _)| *name == count.name && of == budget);
+            let id = known.map(|(.., id)| *id).or_else(|| {
+                let head = format!("{}.{label}=", count.name);
+                let id = define(budgets.len(), &[(&head, budget)])?;
+                budgets.push((count.name, budget.clone().into_owned(), id));
+                Some(id)
+            });
+            if let Some(id) = id {
+                host::increment(id, count.add);
+            }
+        });
+    }
+}
+
 /// What an answer used and cost.
 pub(crate) fn receipt(receipt: &Receipt) {
     let Some(counts) = record::bill(receipt) else { return };
@@ -141,6 +162,7 @@ impl Table {
             rejections: Vec::new(),
             attempts: Vec::new(),
             targets: Vec::new(),
+            budgets: Vec::new(),
             decision: None,
         }
     }

@@ -208,6 +208,26 @@ impl Envoy {
         self.store.data_mut().quirks.failing = Some(function);
     }
 
+    /// From now on it is so many seconds since 1970.
+    pub fn set_time(&mut self, unix_seconds: u64) {
+        self.store.data_mut().now = unix_seconds * 1_000_000_000;
+    }
+
+    /// The next writes of shared data find that another worker was faster.
+    pub fn rival(&mut self, writes: u32) {
+        self.store.data_mut().rivals = writes;
+    }
+
+    /// Everything shared, to be handed to [`resume`](Self::resume) of another.
+    pub fn shared(&self) -> BTreeMap<String, (Vec<u8>, u32)> {
+        self.store.data().shared.clone()
+    }
+
+    /// Takes what was shared by another worker, or before a reload.
+    pub fn resume(&mut self, shared: BTreeMap<String, (Vec<u8>, u32)>) {
+        self.store.data_mut().shared = shared;
+    }
+
     /// The filter's log lines so far.
     pub fn log(&self) -> &[String] {
         &self.store.data().log

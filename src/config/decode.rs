@@ -3,6 +3,7 @@
 //! Order of work: the JSON itself ([`json`]), providers and models ([`directory`]), then ladders, which bring their
 //! targets into use, then aliases and the rest. The first error ends it; warnings are collected on the way.
 
+mod budget;
 mod callers;
 mod directory;
 mod json;
@@ -30,13 +31,14 @@ use crate::{
 };
 
 /// Sections of the document, in the order in which they are read and warned of.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "version",
     "providers",
     "models",
     "ladders",
     "aliases",
     "rules",
+    "budgets",
     "override",
     "on_unreadable",
     "passthrough",
@@ -80,6 +82,12 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
     let stream_usage = switch("stream_usage", false)?;
     let hosts = hosts(&root)?;
     let callers = root.get("callers").map(|node| callers::callers(&node)).transpose()?;
+    let known = budget::Known { callers: callers.as_deref(), aliases: &aliases };
+    let budgets =
+        root.get("budgets").map(|node| budget::budgets(&node, &known)).transpose()?.unwrap_or_default();
+    if let Some(node) = root.get("budgets").filter(|_| !budgets.is_empty()) {
+        budget::warn_of_unpriced(&node, &mut directory);
+    }
 
     let used = directory.finish();
     let moved = |old: usize| used.moved.get(old).copied();
@@ -98,6 +106,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<Config, ConfigError> {
         response_headers,
         stream_usage,
         rules,
+        budgets,
         warnings,
         hosts,
         callers,

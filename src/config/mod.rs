@@ -4,6 +4,7 @@
 //! [`ConfigError`] that names the place as a JSON Pointer and, where there is one, the cure. What is allowed but
 //! deserves a look (a model past its shutdown date, a target without a price) is a [`Warning`].
 
+mod budget;
 mod decode;
 mod dial;
 mod rule;
@@ -12,6 +13,7 @@ mod steps;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+pub use budget::{AtLimit, Budget, Level, Window};
 pub use dial::{Aim, Dial, Outlook};
 pub use rule::{Pattern, Rule, Then, When};
 pub use steps::{Bounds, Efforts, Steps};
@@ -20,7 +22,8 @@ use crate::{
     catalog::{Endpoint, Model, Origin},
     effort::Effort,
     fit::Fit,
-    wire::Dialect,
+    price::PicoUsd,
+    wire::{Dialect, usage::Usage},
 };
 
 /// A whole, checked configuration. Immutable.
@@ -36,6 +39,7 @@ pub struct Config {
     pub(crate) response_headers: bool,
     pub(crate) stream_usage: bool,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) budgets: Vec<Budget>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) hosts: Vec<(String, serde_json::Value)>,
     pub(crate) callers: Option<Vec<Caller>>,
@@ -240,6 +244,16 @@ impl Config {
         self.targets.get(choice.target)
     }
 
+    /// What this usage costs at a target, by its index; `None` where usage or price is unknown.
+    pub(crate) fn cost(
+        &self,
+        target: Option<usize>,
+        usage: &Usage,
+        unix_seconds: Option<u64>,
+    ) -> Option<PicoUsd> {
+        self.targets.get(target?)?.model.rates.as_ref()?.cost(usage, unix_seconds)
+    }
+
     /// The provider of a target.
     pub fn provider_of(&self, target: &Target) -> Option<&Provider> {
         self.providers.get(target.provider)
@@ -279,6 +293,11 @@ impl Config {
         &self.rules
     }
 
+    /// The budgets, in their order.
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
+    }
+
     /// Which `x-pointsman-*` headers of a request are obeyed.
     pub fn overrides(&self) -> Overrides {
         self.overrides
@@ -293,6 +312,9 @@ impl Config {
     #[must_use]
     pub fn without_callers(mut self) -> Self {
         self.callers = None;
+        for budget in &mut self.budgets {
+            budget.callers.clear();
+        }
         self
     }
 

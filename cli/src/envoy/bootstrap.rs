@@ -267,10 +267,11 @@ fn access_log(path: &str) -> Value {
 fn stats() -> Value {
     // The filter writes labels into the metric's name as `.label=value`; Envoy cuts them out as tags.
     let tag = |label: &str| json!({ "tag_name": label, "regex": format!(r"^wasmcustom\.pointsman_.*?(\.{label}=([^.]+))") });
-    let tags: Vec<Value> = ["dialect", "tier", "reason", "target", "upstream", "status", "kind", "effort"]
-        .into_iter()
-        .map(tag)
-        .collect();
+    let tags: Vec<Value> =
+        ["dialect", "tier", "reason", "target", "upstream", "status", "kind", "effort", "budget"]
+            .into_iter()
+            .map(tag)
+            .collect();
     json!({
         "stats_tags": tags,
         "histogram_bucket_settings": [{

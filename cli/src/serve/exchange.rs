@@ -33,7 +33,18 @@ pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) 
     let pending = match opened {
         Opened::NeedBody(pending) => pending,
         Opened::Forward(forward) => {
-            return deliver(story, &forward, &head, &headers, OutgoingBody::Passing(Some(body))).await;
+            let now = story.unix_seconds();
+            let weighed =
+                forward.afford(&setup.router, now, |account| story.gateway.ledger().weight(account));
+            return match weighed {
+                Routed::Forward(forward) => {
+                    deliver(story, &forward, &head, &headers, OutgoingBody::Passing(Some(body))).await
+                }
+                Routed::Reject(rejection) => {
+                    received::let_go(body);
+                    refuse(story, rejection)
+                }
+            };
         }
         Opened::Answer(answer) => {
             received::let_go(body);
@@ -65,7 +76,19 @@ pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) 
     let (routed, micros) = timed(|| {
         let heard = pending.read(&body);
         let memory = heard.identity().and_then(|identity| story.gateway.conversations().get(identity));
-        heard.route(&setup.router, memory.as_ref(), Some(now))
+        // One request after the other, from the look into the purse to the promise: two do not spend the same money.
+        let mut ledger = (!setup.router.config().budgets().is_empty()).then(|| story.gateway.ledger());
+        let heard = match &ledger {
+            Some(ledger) => heard.afford(&setup.router, now, |account| ledger.weight(account)),
+            None => heard,
+        };
+        let routed = heard.route(&setup.router, memory.as_ref(), Some(now));
+        if let (Some(ledger), Routed::Forward(forward)) = (&mut ledger, &routed)
+            && let Some(tab) = forward.tab()
+        {
+            ledger.hold(tab);
+        }
+        routed
     });
     story.gateway.counters.decision(micros);
     match routed {
@@ -105,7 +128,13 @@ async fn deliver(
 
 fn refuse(mut story: Story, rejection: Rejection) -> Response<Answer> {
     story.refuses(&rejection);
-    own(rejection.status, rejection.body)
+    let mut response = own(rejection.status, rejection.body);
+    for (name, value) in rejection.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 fn own(status: u16, body: Vec<u8>) -> Response<Answer> {

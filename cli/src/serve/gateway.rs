@@ -8,7 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use pointsman::{Conversations, failover::Circuits, record::Count};
+use pointsman::{Conversations, Ledger, failover::Circuits, record::Count};
 
 use super::{access_log::AccessLog, counters::Counters, setup::Setup};
 
@@ -18,6 +18,7 @@ pub(super) struct Gateway {
     setup: RwLock<Arc<Setup>>,
     circuits: Mutex<Circuits>,
     conversations: Mutex<Conversations>,
+    ledger: Mutex<Ledger>,
     pub(super) counters: Counters,
     pub(super) log: AccessLog,
     open: AtomicU64,
@@ -25,12 +26,13 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn new(setup: Setup, log: AccessLog) -> Self {
+    pub(super) fn new(setup: Setup, log: AccessLog, ledger: Ledger) -> Self {
         let circuits = Mutex::new(Circuits::new(setup.settings.rest()));
         Self {
             setup: RwLock::new(Arc::new(setup)),
             circuits,
             conversations: Mutex::default(),
+            ledger: Mutex::new(ledger),
             counters: Counters::default(),
             log,
             open: AtomicU64::new(0),
@@ -59,6 +61,11 @@ impl Gateway {
     /// What this process remembers of conversations. Held for a moment, never across an `await`.
     pub(super) fn conversations(&self) -> MutexGuard<'_, Conversations> {
         self.conversations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this process knows to be spent of budgets. Held for a moment, never across an `await`.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves a counter.

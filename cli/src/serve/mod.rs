@@ -17,6 +17,7 @@ mod exchange;
 mod gateway;
 mod keys;
 mod listener;
+mod purses;
 mod received;
 mod reload;
 mod settings;
@@ -28,11 +29,13 @@ mod welcome;
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
-use tokio::net::TcpListener;
+use pointsman::Ledger;
+use tokio::{net::TcpListener, sync::oneshot};
 
 pub use self::settings::Settings;
 use self::{
-    access_log::AccessLog, gateway::Gateway, reload::Stamp, setup::Setup, signals::Signals, welcome::Welcome,
+    access_log::AccessLog, gateway::Gateway, purses::Purses, reload::Stamp, setup::Setup, signals::Signals,
+    welcome::Welcome,
 };
 use crate::{descriptors, paint};
 
@@ -63,7 +66,18 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
         setup: &setup,
     };
     welcome.print(as_json);
-    let gateway = Arc::new(Gateway::new(setup, log));
+    let file = settings.budget_file.clone();
+    let ledger = file.as_deref().map_or_else(|| Ok(Ledger::default()), purses::load).map_err(|error| {
+        format!("/serve/budget_file: {} {error}", file.as_deref().unwrap_or(Path::new("")).display())
+    })?;
+    let gateway = Arc::new(Gateway::new(setup, log, ledger));
+    let (ended, end_of_all) = oneshot::channel::<()>();
+    let kept = file.map(|file| {
+        let told = async {
+            let _ = end_of_all.await;
+        };
+        tokio::spawn(purses::keep(Purses::new(file), Arc::clone(&gateway), told))
+    });
     tokio::spawn(admin::serve(admin, Arc::clone(&gateway)));
     tokio::spawn(reload::watch(path.to_owned(), stamp, Arc::clone(&gateway), signals.hangups));
     let (end, now) = (signals.end, signals.now);
@@ -79,6 +93,10 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
         paint::warning(&format!("{left} requests were cut off"));
     }
     gateway.log.close();
+    drop(ended);
+    if let Some(kept) = kept {
+        let _ = kept.await;
+    }
     Ok(())
 }
 

@@ -80,6 +80,7 @@ fn fixed(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("listen", old.listen != new.listen),
         ("admin", old.admin != new.admin),
         ("access_log", old.access_log != new.access_log),
+        ("budget_file", old.budget_file != new.budget_file),
     ];
     pairs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

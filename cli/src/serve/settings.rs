@@ -36,6 +36,8 @@ pub struct Settings {
     pub rest_ms: u32,
     /// Where one JSON line a request goes: a file, `/dev/stdout`, or `off`.
     pub access_log: String,
+    /// File that keeps what is spent of budgets across restarts. Without it a restart begins with nothing spent.
+    pub budget_file: Option<PathBuf>,
     /// How long requests under way may go on after the gateway was told to end, in milliseconds.
     pub drain_timeout_ms: u32,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             rest_after: 5,
             rest_ms: 30_000,
             access_log: "/dev/stdout".to_owned(),
+            budget_file: None,
             drain_timeout_ms: 60_000,
         }
     }

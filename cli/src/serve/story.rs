@@ -1,9 +1,9 @@
 //! The story of one exchange, told to counters and log when it is over, however it ends.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use pointsman::{
-    Attempt, Effort, Forward, Metering,
+    Attempt, Effort, Forward, Metering, PicoUsd, Tab,
     record::{self, Facts},
 };
 
@@ -31,7 +31,9 @@ pub(super) struct Story {
     /// Upstream of an attempt that has no answer yet.
     asking: Option<String>,
     status: u16,
-    details: Option<&'static str>,
+    details: Option<Cow<'static, str>>,
+    /// What budgets hold for it, until they are charged.
+    tab: Option<Tab>,
     attempts: u32,
     bytes_in: u64,
     bytes_out: u64,
@@ -55,7 +57,8 @@ impl Story {
             metering: None,
             asking: None,
             status: 0,
-            details: Some(CLIENT_LEFT),
+            details: Some(Cow::Borrowed(CLIENT_LEFT)),
+            tab: None,
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -71,6 +74,7 @@ impl Story {
     pub(super) fn decided(&mut self, forward: &Forward) {
         self.gateway.count(&record::requested(forward.summary()));
         self.summary = Some(forward.summary().clone());
+        self.tab = forward.tab().cloned();
     }
 
     /// An attempt begins.
@@ -110,7 +114,7 @@ impl Story {
     }
 
     /// The gateway answers by itself.
-    pub(super) const fn answers(&mut self, status: u16, bytes: usize) {
+    pub(super) fn answers(&mut self, status: u16, bytes: usize) {
         self.status = status;
         self.bytes_out = bytes as u64;
         self.details = None;
@@ -120,17 +124,20 @@ impl Story {
     pub(super) fn refuses(&mut self, rejection: &pointsman::Rejection) {
         self.gateway.count(&record::rejected(rejection.code));
         self.answers(rejection.status, rejection.body.len());
-        self.details = Some(rejection.code);
+        let about = rejection.about.clone().map(Cow::Owned);
+        self.details = Some(about.unwrap_or(Cow::Borrowed(rejection.code)));
     }
 
     /// The answer's end; with the cause where it is not a good one.
-    pub(super) const fn ends(&mut self, cause: Option<&'static str>) {
-        self.details = cause;
+    pub(super) fn ends(&mut self, cause: Option<&'static str>) {
+        self.details = cause.map(Cow::Borrowed);
     }
 }
 
 impl Drop for Story {
     fn drop(&mut self) {
+        // Who is left while a provider works has work done all the same.
+        let left_working = self.asking.is_some();
         self.heard(None);
         let receipt = self.metering.take().map(|metering| {
             let receipt = metering.finish(&self.setup.router, Some(self.unix_ms / 1000));
@@ -142,6 +149,17 @@ impl Drop for Story {
             }
             receipt
         });
+        if let Some(tab) = self.tab.take() {
+            let (charge, estimated) = match &receipt {
+                Some(receipt) => (receipt.charge(), receipt.estimated.is_some()),
+                None if left_working => (tab.estimate, true),
+                None => (PicoUsd::ZERO, false),
+            };
+            self.gateway.ledger().settle(&tab, charge);
+            for count in record::charged(self.setup.router.config(), &tab, charge, estimated) {
+                self.gateway.count(&count);
+            }
+        }
         if self.gateway.log.is_on() {
             let facts = Facts {
                 unix_ms: self.unix_ms,
@@ -149,7 +167,7 @@ impl Drop for Story {
                 path: &self.path,
                 upstream_path: self.upstream_path.as_deref(),
                 status: self.status,
-                details: self.details,
+                details: self.details.as_deref(),
                 attempts: self.attempts,
                 bytes_in: self.bytes_in,
                 bytes_out: self.bytes_out,

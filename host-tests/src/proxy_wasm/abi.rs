@@ -9,6 +9,7 @@ use super::{Headers, Quirks};
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
+const CAS_MISMATCH: u32 = 8;
 const INTERNAL_FAILURE: u32 = 10;
 
 /// Where Envoy keeps the name that an endpoint carries.
@@ -20,6 +21,12 @@ pub(crate) struct Host {
     pub(super) plugin: Vec<u8>,
     pub(super) log: Vec<String>,
     pub(super) metrics: Vec<Metric>,
+    /// Shared data, each value with its version.
+    pub(super) shared: BTreeMap<String, (Vec<u8>, u32)>,
+    /// So many writes of other workers come in between, each to be repeated.
+    pub(super) rivals: u32,
+    /// Nanoseconds since 1970.
+    pub(super) now: u64,
     /// The exchange whose callback is running.
     pub(super) stream: Stream,
 }
@@ -54,7 +61,17 @@ pub(crate) struct Local {
 
 impl Host {
     pub(super) fn new(quirks: Quirks) -> Self {
-        Self { quirks, plugin: Vec::new(), log: Vec::new(), metrics: Vec::new(), stream: Stream::default() }
+        Self {
+            quirks,
+            plugin: Vec::new(),
+            log: Vec::new(),
+            metrics: Vec::new(),
+            shared: BTreeMap::new(),
+            rivals: 0,
+            // Always the same moment: nothing here depends on how long a test takes.
+            now: 1_767_225_600_000_000_000,
+            stream: Stream::default(),
+        }
     }
 
     fn map(&mut self, map: u32) -> Option<&mut Headers> {
@@ -156,13 +173,14 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
         Ok(OK)
     });
     host!(linker, "proxy_get_current_time_nanoseconds", |guest, at: u32| {
-        // Always the same moment: nothing here depends on how long a test takes.
-        guest.write(at, &1_767_225_600_000_000_000u64.to_le_bytes());
+        let now = guest.0.data().now;
+        guest.write(at, &now.to_le_bytes());
         Ok(OK)
     });
     buffers(linker)?;
     headers(linker)?;
     properties(linker)?;
+    shared(linker)?;
     metrics(linker)
 }
 
@@ -271,6 +289,45 @@ fn properties(linker: &mut Linker<Host>) -> Result<()> {
             Ok(OK)
         },
     )?;
+    Ok(())
+}
+
+fn shared(linker: &mut Linker<Host>) -> Result<()> {
+    host!(linker, "proxy_get_shared_data", |guest,
+                                            at: u32,
+                                            length: u32,
+                                            data: u32,
+                                            size: u32,
+                                            version: u32| {
+        let key = guest.text(at, length);
+        let Some((value, number)) = guest.0.data().shared.get(&key).cloned() else {
+            return Ok(NOT_FOUND);
+        };
+        guest.write(version, &number.to_le_bytes());
+        guest.give(&value, data, size)
+    });
+    host!(linker, "proxy_set_shared_data", |guest,
+                                            at: u32,
+                                            length: u32,
+                                            data: u32,
+                                            size: u32,
+                                            version: u32| {
+        let (key, value) = (guest.text(at, length), guest.read(data, size));
+        let host = guest.0.data_mut();
+        let known = host.shared.get(&key).map(|(_, number)| *number);
+        // As Envoy: 0 replaces whatever stands there, and a key that is new takes any version.
+        if host.rivals > 0 {
+            host.rivals -= 1;
+            let (old, number) = host.shared.get(&key).cloned().unwrap_or_default();
+            host.shared.insert(key, (old, number + 1));
+            return Ok(CAS_MISMATCH);
+        }
+        if known.is_some_and(|known| version != 0 && version != known) {
+            return Ok(CAS_MISMATCH);
+        }
+        host.shared.insert(key, (value, known.unwrap_or_default() + 1));
+        Ok(OK)
+    });
     Ok(())
 }
 

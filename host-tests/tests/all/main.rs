@@ -10,3 +10,4 @@ mod parity;
 mod refusals;
 mod routing;
 mod setup;
+mod spending;

@@ -211,7 +211,7 @@ fn dial(settings: &Object<'_>, tiers: &[Tier], default: &Dial) -> Result<Dial, C
 }
 
 /// A number from 0 to 1, in thousandths; more digits are cut off.
-fn permille(node: &Node<'_>, what: &str, example: &str) -> Result<u16, ConfigError> {
+pub(super) fn permille(node: &Node<'_>, what: &str, example: &str) -> Result<u16, ConfigError> {
     let wrong = || node.error(format!("expected {what} from 0 to 1, such as {example}"));
     let text = node.value.is_number().then(|| node.value.to_string()).ok_or_else(wrong)?;
     let (whole, digits) = text.split_once('.').unwrap_or((&text, ""));
