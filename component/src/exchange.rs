@@ -2,13 +2,14 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use pointsman::{Attempt, Forward, Router, edit, failover::Failover, outgoing};
+use pointsman::{Attempt, Forward, PicoUsd, Router, Tab, edit, failover::Failover, outgoing};
 
 use crate::{
     bindings::exports::pointsman::router::routing::{
-        self, AttemptError, CircuitsBorrow, GuestExchange, Header,
+        self, AttemptError, CircuitsBorrow, GuestExchange, Header, LedgerBorrow,
     },
     circuits::Circuits,
+    ledger::Ledger,
     meter::Meter,
     opening::Opening,
     words::{self, answer_head, dialect, effort, owned, pairs, rejection, response_head, splice},
@@ -20,6 +21,8 @@ pub(crate) struct Exchange {
     headers: Vec<Header>,
     body: Vec<u8>,
     failover: RefCell<Failover>,
+    /// What the ledger holds for it, until it is charged.
+    tab: RefCell<Option<Tab>>,
 }
 
 impl Exchange {
@@ -30,7 +33,8 @@ impl Exchange {
         body: Vec<u8>,
     ) -> routing::Exchange {
         let failover = RefCell::new(Failover::new(&forward));
-        routing::Exchange::new(Self { router: Rc::clone(router), forward, headers, body, failover })
+        let tab = RefCell::new(forward.tab().cloned());
+        routing::Exchange::new(Self { router: Rc::clone(router), forward, headers, body, failover, tab })
     }
 
     fn at(&self, index: u32) -> Option<&Attempt> {
@@ -123,6 +127,13 @@ impl GuestExchange for Exchange {
     fn response_headers(&self, index: Option<u32>, head: routing::ResponseHead) -> Vec<Header> {
         let attempt = index.and_then(|index| self.at(index));
         owned(outgoing::response_headers(&self.forward, attempt, &pairs(&head.headers)))
+    }
+
+    fn settle(&self, ledger: LedgerBorrow<'_>, charge: Option<u64>) {
+        if let Some(tab) = self.tab.borrow_mut().take() {
+            let charge = charge.map_or(tab.estimate, PicoUsd::from_pico);
+            ledger.get::<Ledger>().0.borrow_mut().settle(&tab, charge);
+        }
     }
 
     fn meter(&self, index: Option<u32>, head: routing::ResponseHead) -> routing::Meter {

@@ -13,6 +13,7 @@
 
 mod circuits;
 mod exchange;
+mod ledger;
 mod meter;
 mod opening;
 mod router;
@@ -42,6 +43,7 @@ impl routing::Guest for Component {
     type Router = router::Router;
     type Exchange = exchange::Exchange;
     type Circuits = circuits::Circuits;
+    type Ledger = ledger::Ledger;
     type Opening = opening::Opening;
     type Meter = meter::Meter;
 }

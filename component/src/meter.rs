@@ -33,6 +33,7 @@ impl GuestMeter for Meter {
         let Self { router, metering } = this.into_inner();
         let receipt = metering.into_inner().finish(&router, unix_seconds);
         routing::Receipt {
+            charge: receipt.charge().pico(),
             target: receipt.target,
             status: receipt.status,
             usage: usage(&receipt.metered),

@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, rc::Rc};
 use pointsman::{Config, Opened, Pending, RequestHead, Routed, limits};
 
 use crate::{
-    bindings::exports::pointsman::router::routing::{self, GuestRouter, Outcome},
+    bindings::exports::pointsman::router::routing::{self, GuestRouter, LedgerBorrow, Outcome},
     exchange::Exchange,
+    ledger::Ledger,
     words::{pairs, rejection},
 };
 
@@ -40,18 +41,46 @@ impl GuestRouter for Router {
     }
 
     fn route(&self, head: routing::RequestHead, body: Vec<u8>) -> Outcome {
+        self.outcome(head, body, None)
+    }
+
+    fn route_within(
+        &self,
+        head: routing::RequestHead,
+        body: Vec<u8>,
+        ledger: LedgerBorrow<'_>,
+        unix_seconds: u64,
+    ) -> Outcome {
+        self.outcome(head, body, Some((&mut ledger.get::<Ledger>().0.borrow_mut(), unix_seconds)))
+    }
+}
+
+/// What is spent, and the time in seconds since 1970.
+type Within<'l> = (&'l mut pointsman::Ledger, u64);
+
+impl Router {
+    fn outcome(&self, head: routing::RequestHead, body: Vec<u8>, within: Option<Within<'_>>) -> Outcome {
         let headers = pairs(&head.headers);
         let opened = self.0.open(&borrowed(&head, &headers));
         drop(headers);
         match opened {
             Opened::Forward(forward) => {
-                Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
+                let routed = match within {
+                    Some((ledger, now)) => forward.afford(&self.0, now, |account| ledger.weight(account)),
+                    None => Routed::Forward(forward),
+                };
+                match routed {
+                    Routed::Forward(forward) => {
+                        Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
+                    }
+                    Routed::Reject(refused) => Outcome::Reject(rejection(refused)),
+                }
             }
             Opened::Answer(answer) => {
                 Outcome::Answer(routing::Answer { status: answer.status, body: answer.body })
             }
             Opened::Reject(refused) => Outcome::Reject(rejection(refused)),
-            Opened::NeedBody(pending) => match self.decide(pending, &body) {
+            Opened::NeedBody(pending) => match self.decide(pending, &body, within) {
                 Routed::Forward(forward) => {
                     Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
                 }
@@ -59,15 +88,20 @@ impl GuestRouter for Router {
             },
         }
     }
-}
 
-impl Router {
-    fn decide(&self, pending: Pending, body: &[u8]) -> Routed {
+    fn decide(&self, pending: Pending, body: &[u8], within: Option<Within<'_>>) -> Routed {
         if body.len() > limits::REQUEST_BODY {
-            Routed::Reject(pending.too_large(limits::REQUEST_BODY))
-        } else {
-            pending.route(&self.0, body)
+            return Routed::Reject(pending.too_large(limits::REQUEST_BODY));
         }
+        let Some((ledger, now)) = within else { return pending.route(&self.0, body) };
+        let heard = pending.read(body).afford(&self.0, now, |account| ledger.weight(account));
+        let routed = heard.route(&self.0, None, Some(now));
+        if let Routed::Forward(forward) = &routed
+            && let Some(tab) = forward.tab()
+        {
+            ledger.hold(tab);
+        }
+        routed
     }
 }
 

@@ -39,7 +39,13 @@ pub(crate) fn answer_head(head: &routing::ResponseHead) -> AnswerHead<'_> {
 }
 
 pub(crate) fn rejection(rejection: Rejection) -> routing::Rejection {
-    routing::Rejection { status: rejection.status, code: rejection.code.to_owned(), body: rejection.body }
+    let header = |(name, value): (&str, String)| (name.to_owned(), value.into_bytes());
+    routing::Rejection {
+        status: rejection.status,
+        code: rejection.code.to_owned(),
+        body: rejection.body,
+        headers: rejection.headers.into_iter().map(header).collect(),
+    }
 }
 
 pub(crate) fn splice(splice: &BodySplice) -> routing::Splice {

@@ -73,7 +73,7 @@ impl Door for ComponentDoor {
             Outcome::Answer(answer) => {
                 Seen { delivered: Some(json(answer.status, answer.body)), ..Seen::default() }
             }
-            Outcome::Reject(Rejection { status, code, body }) => Seen {
+            Outcome::Reject(Rejection { status, code, body, .. }) => Seen {
                 facts: [("reason", code)].into(),
                 delivered: Some(json(status, body)),
                 ..Seen::default()
