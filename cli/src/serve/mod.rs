@@ -58,6 +58,10 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
     let admin = bind("admin", settings.admin).await?;
     let log = AccessLog::open(&settings.access_log)
         .map_err(|error| format!("/serve/access_log: {}: {error}", settings.access_log))?;
+    let file = settings.budget_file.clone();
+    let ledger = file.as_deref().map_or_else(|| Ok(Ledger::default()), purses::load).map_err(|error| {
+        format!("/serve/budget_file: {} {error}", file.as_deref().unwrap_or(Path::new("")).display())
+    })?;
     let signals = Signals::catch()?;
     let welcome = Welcome {
         listen: listener.local_addr()?,
@@ -66,10 +70,6 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
         setup: &setup,
     };
     welcome.print(as_json);
-    let file = settings.budget_file.clone();
-    let ledger = file.as_deref().map_or_else(|| Ok(Ledger::default()), purses::load).map_err(|error| {
-        format!("/serve/budget_file: {} {error}", file.as_deref().unwrap_or(Path::new("")).display())
-    })?;
     let gateway = Arc::new(Gateway::new(setup, log, ledger));
     let (ended, end_of_all) = oneshot::channel::<()>();
     let kept = file.map(|file| {

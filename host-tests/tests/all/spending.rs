@@ -1,9 +1,12 @@
-//! Budgets in the data that workers share.
+//! Budgets in the data that workers share, and in the ledger that a host of the component keeps.
 
-use host_tests::proxy_wasm::{Answer, Envoy, Outcome};
+use host_tests::{
+    component::{Embedded, routing},
+    proxy_wasm::{Answer, Envoy, Outcome},
+};
 use serde_json::{Value, json};
 
-use crate::setup::{ANSWER, answers, chat, document, error_code, unreachable};
+use crate::setup::{ANSWER, CHAT, answers, chat, document, error_code, unreachable};
 
 /// One answer costs 0.0003 dollars: after three of them the budget is spent.
 fn budgeted(budget: Value) -> Envoy {
@@ -105,6 +108,55 @@ fn a_host_that_shares_nothing_still_routes() {
         envoy.fail(function);
         for _ in 0..4 {
             assert_eq!(ask(&mut envoy).body, ANSWER.as_bytes(), "{function}");
+        }
+    }
+}
+
+#[test]
+fn a_host_of_the_component_keeps_the_ledger() {
+    let mut document = document();
+    document["budgets"] = json!([{ "name": "team", "usd": 0.0009, "window": "day" }]);
+    let mut host = Embedded::start(document.to_string().as_bytes()).expect("a configuration");
+    let (store, api) = (&mut host.store, host.api.pointsman_router_routing());
+    let json = ("content-type".to_owned(), b"application/json".to_vec());
+    let head = routing::RequestHead {
+        method: "POST".to_owned(),
+        path: "/v1/chat/completions".to_owned(),
+        headers: vec![json.clone()],
+    };
+    let (ledgers, now) = (api.ledger(), 1_767_225_600);
+    let mut ledger = ledgers.call_constructor(&mut *store).expect("no trap");
+    for round in 0..5 {
+        let routed = api
+            .router()
+            .call_route_within(&mut *store, host.router, &head, CHAT.as_bytes(), ledger, now)
+            .expect("no trap");
+        let exchange = match routed {
+            routing::Outcome::Forward(exchange) => exchange,
+            routing::Outcome::Reject(rejection) => {
+                assert_eq!((round, rejection.status, &*rejection.code), (3, 429, "budget"));
+                let header = ("retry-after".to_owned(), b"86400".to_vec());
+                assert!(rejection.headers.contains(&header), "{:?}", rejection.headers);
+                break;
+            }
+            routing::Outcome::Answer(_) => panic!("a list of models"),
+        };
+        let head = routing::ResponseHead { status: 200, headers: vec![json.clone()] };
+        let meter = api.exchange().call_meter(&mut *store, exchange, Some(0), &head).expect("no trap");
+        api.meter().call_push(&mut *store, meter, ANSWER.as_bytes()).expect("no trap");
+        let receipt = api.meter().call_finish(&mut *store, meter, Some(now)).expect("no trap");
+        assert_eq!((receipt.charge, receipt.cost), (300_000_000, Some(300_000_000)));
+        for _ in 0..2 {
+            // The second one changes nothing.
+            let settle = api.exchange().call_settle(&mut *store, exchange, ledger, Some(receipt.charge));
+            settle.expect("no trap");
+        }
+        // The process of the host starts anew.
+        let kept = ledgers.call_purses(&mut *store, ledger).expect("no trap");
+        assert_eq!(kept.iter().map(|(.., spent)| *spent).sum::<u64>(), (round + 1) * 300_000_000);
+        ledger = ledgers.call_constructor(&mut *store).expect("no trap");
+        for (key, since, spent) in kept {
+            ledgers.call_restore(&mut *store, ledger, key, since, spent).expect("no trap");
         }
     }
 }
