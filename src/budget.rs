@@ -88,7 +88,7 @@ pub fn accounts(config: &Config, caller: Option<&str>, alias: Option<&str>, now:
         let alias = alias.filter(|_| budget.per_alias).unwrap_or_default();
         let key = hash([budget.name.as_bytes(), caller.as_bytes(), alias.as_bytes()]);
         let (from, until) = budget.window.around(now);
-        met.then(|| Account { budget: index, key, from, until })
+        met.then_some(Account { budget: index, key, from, until })
     };
     config.budgets().iter().enumerate().filter_map(account).collect()
 }

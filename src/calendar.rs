@@ -23,7 +23,7 @@ pub(crate) fn month(days: u64) -> (u64, u64) {
     let (_, _, date) = civil(days);
     let first = days.saturating_sub(date.saturating_sub(1));
     let next = (28..=31).map(|length| first.saturating_add(length)).find(|day| civil(*day).2 == 1);
-    (first, next.unwrap_or(first.saturating_add(31)))
+    (first, next.unwrap_or_else(|| first.saturating_add(31)))
 }
 
 /// `2026-11-28 00:00 UTC`.

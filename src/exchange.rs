@@ -12,6 +12,7 @@
 
 use alloc::{
     borrow::{Cow, ToOwned},
+    boxed::Box,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -113,9 +114,9 @@ pub struct Forward {
     baseline: Option<usize>,
     response_headers: bool,
     memo: Option<Memo>,
-    tab: Option<Tab>,
+    tab: Option<Box<Tab>>,
     /// What a target's answer is expected to use, where a budget is charged for it.
-    expected: Option<Usage>,
+    expected: Option<Box<Usage>>,
 }
 
 /// What is to be remembered of a decision.
@@ -194,7 +195,7 @@ pub struct ResponseHead<'a> {
 #[derive(Debug)]
 pub struct Metering {
     memo: Option<Memo>,
-    expected: Option<Usage>,
+    expected: Option<Box<Usage>>,
     meter: Option<Meter>,
     status: u16,
     target: String,
@@ -821,8 +822,8 @@ impl Heard<'_> {
         Routed::Forward(Forward {
             edits: pending.head.edits,
             attempts,
-            tab,
-            expected,
+            tab: tab.map(Box::new),
+            expected: expected.map(Box::new),
             dialect: Some(pending.dialect),
             billed: pending.endpoint == EndpointKind::Create,
             baseline: Some(ladder.baseline),
@@ -873,8 +874,8 @@ impl Forward {
     }
 
     /// What budgets are charged for it; `None` where none concerns it.
-    pub const fn tab(&self) -> Option<&Tab> {
-        self.tab.as_ref()
+    pub fn tab(&self) -> Option<&Tab> {
+        self.tab.as_deref()
     }
 
     /// The decision in a few words.
@@ -926,7 +927,7 @@ impl Forward {
         let kind = BodyKind::of(head.content_type, head.content_encoding);
         Metering {
             memo: self.memo,
-            expected: self.expected,
+            expected: self.expected.clone(),
             meter: self.dialect.filter(|_| self.billed).map(|dialect| Meter::new(dialect, kind)),
             status: head.status,
             target: attempt.map_or_else(String::new, |attempt| attempt.target.clone()),

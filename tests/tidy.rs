@@ -15,7 +15,7 @@ const RANKS: [&[&str]; 10] = [
     &["fit"],
     &["config"],
     &["policy", "models"],
-    &["budget"],
+    &["budget", "samples"],
     &["exchange"],
     &["plan", "chains", "failover", "outgoing", "record"],
 ];
