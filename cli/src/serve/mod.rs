@@ -60,7 +60,7 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
         .map_err(|error| format!("/serve/access_log: {}: {error}", settings.access_log))?;
     let file = settings.budget_file.clone();
     let ledger = file.as_deref().map_or_else(|| Ok(Ledger::default()), purses::load).map_err(|error| {
-        format!("/serve/budget_file: {} {error}", file.as_deref().unwrap_or(Path::new("")).display())
+        format!("/serve/budget_file: {} {error}", file.as_deref().unwrap_or_else(|| Path::new("")).display())
     })?;
     let signals = Signals::catch()?;
     let welcome = Welcome {
