@@ -26,7 +26,7 @@ const OPTIONS: usize = 26;
 impl Layout {
     /// Finds the parts of a text.
     pub(super) fn of(text: &[u8]) -> Self {
-        let mut lines: Vec<Range<usize>> = lines(text).collect();
+        let mut lines = lines(text);
         let line = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         // An answer that waits to be written.
         let mut waits = false;
@@ -89,10 +89,14 @@ impl Layout {
 
     /// Options that follow each other in a line: `(A) one (B) two`.
     fn lettered_inside(&mut self, text: &[u8], lines: &[Range<usize>]) -> bool {
+        if text.iter().filter(|byte| **byte == b')').count() < 2 {
+            return false;
+        }
         let (mut wanted, mut open): (u8, Option<usize>) = (0, None);
         for range in lines {
             let mut from = range.start;
             let line = text.get(range.clone()).unwrap_or_default();
+            let line = if line.contains(&b')') { line } else { &[] };
             for (at, pair) in line.windows(2).enumerate() {
                 let at = at + range.start;
                 let start =
@@ -131,20 +135,44 @@ impl Layout {
 }
 
 /// Lines without the space around them.
-fn lines(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+fn lines(text: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::with_capacity(16);
     let mut start = 0;
-    text.split(|byte| *byte == b'\n').map(move |line| {
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let (line, behind) = match line_end(text) {
+            Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
+            None => (text, None),
+        };
         let from = start + (line.len() - line.trim_ascii_start().len());
         let to = start + line.trim_ascii_end().len();
         start += line.len() + 1;
-        from.min(to)..to
-    })
+        found.push(from.min(to)..to);
+        rest = behind;
+    }
+    found
+}
+
+/// Where the line ends. Whole blocks are passed over at once.
+fn line_end(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for block in text.chunks(32) {
+        if block.iter().fold(false, |found, byte| found | (*byte == b'\n')) {
+            return Some(at + block.iter().position(|byte| *byte == b'\n')?);
+        }
+        at += block.len();
+    }
+    None
 }
 
 /// Length of a label such as `Answer:` at the start of a line.
 fn label(line: &[u8], known: &[&str]) -> Option<usize> {
     let bare = line.trim_ascii_start();
     let bare = bare.strip_prefix(b"**").or_else(|| bare.strip_prefix(b"### ")).unwrap_or(bare);
+    let first = bare.first().map(u8::to_ascii_lowercase)?;
+    if known.iter().all(|word| word.bytes().next() != Some(first)) || !line.contains(&b':') {
+        return None;
+    }
     known.iter().find_map(|word| {
         let behind = bare
             .split_at_checked(word.len())

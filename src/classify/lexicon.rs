@@ -2,7 +2,7 @@
 //!
 //! A word may stand in several lists. Words are kept as hashes of their lower-case bytes, so a look-up is one probe.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 /// One word's lists, as a set of bits.
 pub(super) type Mask = u64;
@@ -251,17 +251,48 @@ pub(super) const ASIDES: &str = "step by step|final answer|correct answer|right 
                       am|please help|schritt für|étape par|paso a|passo a|passo dopo|шаг за|adım adım|langkah demi|krok \
                       po|stap voor|一步一步|ステップ|단계별";
 
+/// Numbers that hold a 16-bit count for each list.
+pub(super) const LANES: usize = LISTS.div_ceil(4);
+
 /// The words and phrases, ready to be looked up.
 #[derive(Clone, Debug)]
 pub(super) struct Lexicon {
     words: Table,
+    /// The sets of lists that words stand in; the first is empty.
+    sets: Vec<Set>,
     asides: Table,
+    /// Bits by hash of the phrases: nearly every phrase of a text is none.
+    maybe: [u64; 128],
 }
 
-/// Open addressing, at most half full.
+/// Lists that a word stands in.
+#[derive(Clone, Debug)]
+pub(super) struct Set {
+    pub(super) mask: Mask,
+    /// One hit for each of them, four lists in a number.
+    pub(super) lanes: [u64; LANES],
+}
+
+impl Set {
+    const EMPTY: Self = Self { mask: 0, lanes: [0; LANES] };
+
+    fn of(mask: Mask) -> Self {
+        let mut found = Self { mask, ..Self::EMPTY };
+        for list in (0..LISTS).filter(|list| mask & 1 << list != 0) {
+            if let Some(lanes) = found.lanes.get_mut(list / 4) {
+                *lanes |= 1 << (list % 4 * 16);
+            }
+        }
+        found
+    }
+}
+
+/// Open addressing, little more than half full at most. Small, so that it stays in the nearest cache.
 #[derive(Clone, Debug)]
 struct Table {
-    slots: Vec<(u32, Mask)>,
+    keys: Vec<u32>,
+    /// What belongs to the keys; 0 where a place is free.
+    values: Vec<u16>,
 }
 
 /// Start of a hash.
@@ -283,32 +314,34 @@ pub(super) fn hash_of(word: &str) -> u32 {
 
 impl Table {
     fn new(entries: usize) -> Self {
-        Self { slots: vec![(0, 0); (entries * 2).next_power_of_two()] }
+        let size = (entries * 8 / 5).next_power_of_two();
+        Self { keys: vec![0; size], values: vec![0; size] }
     }
 
     fn places(&self, hash: u32) -> impl Iterator<Item = usize> + use<> {
-        let size = self.slots.len();
+        let size = self.keys.len();
         let start = (hash ^ hash >> 15) as usize;
         (0..size).map(move |step| start.wrapping_add(step) & (size - 1))
     }
 
-    fn add(&mut self, hash: u32, mask: Mask) {
+    fn add(&mut self, hash: u32, value: u16) {
         for place in self.places(hash) {
-            if let Some(slot) = self.slots.get_mut(place)
-                && (slot.1 == 0 || slot.0 == hash)
+            if let (Some(key), Some(found)) = (self.keys.get_mut(place), self.values.get_mut(place))
+                && (*found == 0 || *key == hash)
             {
-                *slot = (hash, slot.1 | mask);
+                (*key, *found) = (hash, value);
                 return;
             }
         }
     }
 
-    fn get(&self, hash: u32) -> Mask {
+    /// 0 for what is not in it.
+    fn get(&self, hash: u32) -> u16 {
         for place in self.places(hash) {
-            match self.slots.get(place) {
-                Some((found, mask)) if *mask == 0 || *found == hash => return *mask,
-                Some(_) => {}
-                None => return 0,
+            match (self.keys.get(place), self.values.get(place)) {
+                (Some(key), Some(value)) if *value == 0 || *key == hash => return *value,
+                (Some(_), Some(_)) => {}
+                _ => return 0,
             }
         }
         0
@@ -317,28 +350,47 @@ impl Table {
 
 impl Lexicon {
     pub(super) fn new() -> Self {
-        let count = WORDS.iter().flat_map(|list| list.split_ascii_whitespace()).count();
-        let mut words = Table::new(count);
+        let mut masks: BTreeMap<u32, Mask> = BTreeMap::new();
         for (list, text) in WORDS.iter().enumerate() {
             for word in text.split_ascii_whitespace() {
-                words.add(hash_of(word), 1 << list);
+                *masks.entry(hash_of(word)).or_default() |= 1 << list;
             }
         }
+        let mut sets = vec![Set::EMPTY];
+        let mut words = Table::new(masks.len());
+        for (word, mask) in masks {
+            let known = sets.iter().position(|set| set.mask == mask);
+            let set = known.unwrap_or_else(|| {
+                sets.push(Set::of(mask));
+                sets.len() - 1
+            });
+            words.add(word, set as u16);
+        }
         let mut asides = Table::new(ASIDES.split('|').count());
+        let mut maybe = [0; 128];
         for words in ASIDES.split('|') {
             let hash = words.split_ascii_whitespace().fold(0, |before, word| phrase(before, hash_of(word)));
             asides.add(hash, 1);
+            if let Some(bits) = maybe.get_mut(hash as usize >> 6 & 127) {
+                *bits |= 1 << (hash & 63);
+            }
         }
-        Self { words, asides }
+        Self { words, sets, asides, maybe }
     }
 
     /// The lists that a word stands in.
+    pub(super) fn set(&self, word: u32) -> &Set {
+        self.sets.get(usize::from(self.words.get(word))).unwrap_or(&Set::EMPTY)
+    }
+
+    /// The same, as bits.
     pub(super) fn lists(&self, word: u32) -> Mask {
-        self.words.get(word)
+        self.set(word).mask
     }
 
     /// Whether the phrase ends an aside.
     pub(super) fn is_aside(&self, phrase: u32) -> bool {
-        self.asides.get(phrase) != 0
+        let bits = self.maybe.get(phrase as usize >> 6 & 127).copied().unwrap_or_default();
+        bits >> (phrase & 63) & 1 != 0 && self.asides.get(phrase) != 0
     }
 }

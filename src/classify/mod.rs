@@ -18,8 +18,10 @@
 
 mod layout;
 mod lexicon;
+mod reader;
 mod said;
 pub mod shape;
+mod tally;
 mod task;
 pub mod weights;
 
@@ -148,7 +150,11 @@ impl Classifier {
 
     /// Counts the text of one turn. `pieces` are JSON string contents, without their quotes and still escaped.
     pub fn shape<'b>(&self, pieces: impl Iterator<Item = &'b [u8]>, budget: usize) -> shape::Shape {
-        shape::Shape::of(&said::said(pieces, budget), &self.lexicon, self.weights.common())
+        shape::Shape::of(
+            &said::said(pieces, budget.min(limits::JUDGED_TEXT)),
+            &self.lexicon,
+            self.weights.common(),
+        )
     }
 
     /// Judges a conversation by what the person said in it.

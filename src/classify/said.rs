@@ -51,6 +51,45 @@ const TAGS: [&[u8]; 40] = [
     b"open_and_recently_viewed_files",
 ];
 
+/// The tags that begin with a byte, as bits by their number: most `<` begin none.
+#[allow(clippy::indexing_slicing, reason = "at compile time")]
+const TAGS_BY_FIRST: [u64; 128] = {
+    let mut masks = [0u64; 128];
+    let mut n = 0;
+    while n < TAGS.len() {
+        if let Some(first) = TAGS[n].first()
+            && *first < 128
+        {
+            masks[*first as usize] |= 1 << n;
+        }
+        n += 1;
+    }
+    masks
+};
+
+/// Numbers of the tags that `name` may begin with, rising.
+fn tags_like(name: &[u8]) -> impl Iterator<Item = (usize, &'static [u8])> {
+    let first = name.first().copied().unwrap_or(b' ');
+    let mut mask = TAGS_BY_FIRST.get(usize::from(first)).copied().unwrap_or_default();
+    core::iter::from_fn(move || {
+        let n = mask.trailing_zeros() as usize;
+        mask &= mask.wrapping_sub(1);
+        Some((n, *TAGS.get(n)?))
+    })
+}
+
+/// Where the next `<` stands. Whole blocks are passed over at once.
+fn bracket(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for block in text.chunks(64) {
+        if block.contains(&b'<') {
+            return Some(at + block.iter().position(|byte| *byte == b'<')?);
+        }
+        at += block.len();
+    }
+    None
+}
+
 /// Beginnings of lines that a client writes.
 const LINES: [&[u8]; 5] = [
     b"x-anthropic-billing-header",
@@ -91,11 +130,11 @@ fn outside_tags<'b>(raw: &'b [u8], kept: &mut Vec<&'b [u8]>) {
 /// closes in `tail` is cut out all the same, and only what stands before it is lost with it.
 fn behind_closings(tail: &[u8]) -> Option<&[u8]> {
     let (mut rest, mut seen, mut found) = (tail, 0u64, None);
-    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
+    while let Some(at) = bracket(rest) {
         rest = rest.get(at + 1..).unwrap_or_default();
         let Some(name) = closing(rest) else { continue };
-        let tags = TAGS.iter().enumerate().filter(|(n, _)| seen & 1 << n == 0);
-        let mut ends = tags.filter_map(|(n, tag)| Some((n, name.strip_prefix(*tag)?.strip_prefix(b">")?)));
+        let tags = tags_like(name).filter(|(n, _)| seen & 1 << n == 0);
+        let mut ends = tags.filter_map(|(n, tag)| Some((n, name.strip_prefix(tag)?.strip_prefix(b">")?)));
         if let Some((n, end)) = ends.next() {
             seen |= 1 << n;
             found = Some(end);
@@ -112,13 +151,13 @@ fn closing(rest: &[u8]) -> Option<&[u8]> {
 /// Cuts blocks out; the result is a block that does not end.
 fn cut<'b>(raw: &'b [u8], kept: &mut Vec<&'b [u8]>) -> Option<&'static [u8]> {
     let (mut rest, mut from) = (raw, 0);
-    while let Some(at) = rest.get(from..).and_then(|part| part.iter().position(|byte| *byte == b'<')) {
+    while let Some(at) = rest.get(from..).and_then(bracket) {
         let at = from + at;
         let behind = rest.get(at + 1..).unwrap_or_default();
-        let tag = TAGS.iter().find(|tag| {
-            behind.strip_prefix(**tag).is_some_and(|end| matches!(end.first(), Some(b'>' | b' ' | b'\\')))
+        let tag = tags_like(behind).find(|(_, tag)| {
+            behind.strip_prefix(*tag).is_some_and(|end| matches!(end.first(), Some(b'>' | b' ' | b'\\')))
         });
-        let Some(tag) = tag else {
+        let Some((_, tag)) = tag else {
             from = at + 1;
             continue;
         };
@@ -135,7 +174,7 @@ fn cut<'b>(raw: &'b [u8], kept: &mut Vec<&'b [u8]>) -> Option<&'static [u8]> {
 /// What stands behind the closing tag.
 fn closed<'b>(raw: &'b [u8], tag: &[u8]) -> Option<&'b [u8]> {
     let mut rest = raw;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
+    while let Some(at) = bracket(rest) {
         rest = rest.get(at + 1..)?;
         if let Some(end) = closing(rest).and_then(|name| name.strip_prefix(tag)?.strip_prefix(b">")) {
             return Some(end);
@@ -200,6 +239,11 @@ impl Writer {
             if self.out.len() >= self.budget {
                 return;
             }
+            let run = self.plain(rest);
+            if run > 0 {
+                rest = rest.get(run..).unwrap_or_default();
+                continue;
+            }
             let used = match byte {
                 b'\\' | 0x80.. => {
                     let Some((code, used)) = character(rest) else { return };
@@ -219,6 +263,42 @@ impl Writer {
             rest = rest.get(used..).unwrap_or_default();
         }
         self.end_word();
+    }
+
+    /// Takes the bytes up to the next escape or wide character in one piece, where nothing of them is to be left out;
+    /// gives how many.
+    fn plain(&mut self, raw: &[u8]) -> usize {
+        if self.fence.is_some() {
+            return 0;
+        }
+        let special = |byte: &u8| *byte == b'\\' || *byte >= 0x80;
+        let mut end = 0;
+        for block in raw.chunks(32) {
+            // All of a block at once, and only then its bytes.
+            if block.iter().fold(false, |found, byte| found | special(byte)) {
+                end += block.iter().position(special).unwrap_or_default();
+                break;
+            }
+            end += block.len();
+        }
+        let end = end.min(self.budget - self.out.len());
+        let run = raw.get(..end).unwrap_or_default();
+        // Each word must end in time, or it may be encoded data: looked for backwards, a space is near.
+        let mut from = 0;
+        let mut room = (self.word + ENCODED + 1).saturating_sub(self.out.len());
+        while from + room <= end {
+            let window = run.get(from..from + room).unwrap_or_default();
+            let Some(space) = window.iter().rposition(|byte| *byte == b' ') else { return 0 };
+            (from, room) = (from + space + 1, ENCODED + 1);
+        }
+        if let Some(space) = run.get(from..).unwrap_or_default().iter().rposition(|byte| *byte == b' ') {
+            from += space + 1;
+        }
+        if from > 0 {
+            self.word = self.out.len() + from;
+        }
+        self.out.extend_from_slice(run);
+        end
     }
 
     fn byte(&mut self, byte: u8) {

@@ -12,7 +12,7 @@
 //! tasks:        per task bias i32; per task and feature i16; per bucket and task i8
 //! ```
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::shape::{FEATURES, Shape};
 
@@ -23,6 +23,9 @@ pub const LEAF: u8 = 0x80;
 
 /// Buckets of words in the head that tells tasks apart.
 pub const BUCKETS: usize = 2048;
+
+/// Tasks that the head may tell apart.
+const MOST_TASKS: usize = 16;
 
 /// A raw score's unit is the 2^20th part of a gain from 0 to 1.
 pub const RAW_BITS: u32 = 20;
@@ -35,6 +38,8 @@ pub const AS_COUNTED: i16 = i16::MIN;
 pub struct Weights {
     features: Vec<Feature>,
     trees: Vec<Tree>,
+    nodes: Vec<Node>,
+    leaves: Vec<i16>,
     points: Vec<(i32, u32)>,
     common: Vec<u8>,
     shares: Vec<u16>,
@@ -54,10 +59,12 @@ struct Feature {
     weight: i32,
 }
 
-#[derive(Clone, Debug)]
+/// Where a tree's parts stand among those of all.
+#[derive(Clone, Copy, Debug)]
 struct Tree {
-    nodes: Vec<Node>,
-    leaves: Vec<i16>,
+    nodes: u32,
+    leaves: u32,
+    bare: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +144,7 @@ impl Weights {
             return Err(WeightsError::Malformed);
         }
         for _ in 0..trees {
-            found.trees.push(Tree::read(&mut bytes)?);
+            found.tree(&mut bytes)?;
         }
         for _ in 0..points {
             found.points.push((bytes.i32()?, bytes.u32()?));
@@ -157,8 +164,27 @@ impl Weights {
         for _ in 0..tasks * FEATURES {
             found.shapes.push(bytes.i16()?);
         }
-        for _ in 0..tasks * BUCKETS {
-            found.buckets.push(bytes.take().map(i8::from_le_bytes)?);
+        // In rows of one length, whatever the number of tasks.
+        for _ in 0..if tasks > 0 { BUCKETS } else { 0 } {
+            for task in 0..MOST_TASKS {
+                found.buckets.push(if task < tasks { bytes.take().map(i8::from_le_bytes)? } else { 0 });
+            }
+        }
+        let most = |weights: &[i16]| {
+            let term = |(feature, weight): (&Feature, &i16)| {
+                let far = feature.lowest.abs_diff(feature.mean).max(feature.highest.abs_diff(feature.mean));
+                i64::from(far) * i64::from(weight.unsigned_abs())
+            };
+            found.features.iter().zip(weights).map(term).sum::<i64>()
+        };
+        let far = |feature: &Feature| {
+            [feature.lowest, feature.highest].iter().any(|end| end.checked_sub(feature.mean).is_none())
+        };
+        if tasks > MOST_TASKS
+            || found.features.iter().any(far)
+            || found.shapes.chunks(FEATURES).any(|weights| i32::try_from(most(weights)).is_err())
+        {
+            return Err(WeightsError::Malformed);
         }
         if bytes.0.is_empty() { Ok(found) } else { Err(WeightsError::Malformed) }
     }
@@ -206,7 +232,7 @@ impl Weights {
             (i64::from(value) - i64::from(feature.mean)) * i64::from(feature.weight)
         };
         let linear: i64 = self.features.iter().zip(values).map(line).sum();
-        let trees: i64 = self.trees.iter().map(|tree| i64::from(tree.leaf(values))).sum();
+        let trees: i64 = self.trees.iter().map(|tree| i64::from(self.leaf(*tree, values))).sum();
         (linear >> 8) + (trees << 4)
     }
 
@@ -235,14 +261,18 @@ impl Weights {
     /// Scores of the tasks, by number.
     pub(super) fn tasks(&self, shape: &Shape, values: &[i16; FEATURES]) -> Vec<i64> {
         let mut scores: Vec<i64> = self.biases.iter().map(|bias| i64::from(*bias)).collect();
-        for (score, weights) in scores.iter_mut().zip(self.shapes.chunks(FEATURES)) {
-            let line = |(feature, (value, weight)): (&Feature, (&i16, &i16))| {
-                let value = (*value).clamp(feature.lowest, feature.highest);
-                (i64::from(value) - i64::from(feature.mean)) * i64::from(*weight)
-            };
-            *score += self.features.iter().zip(values.iter().zip(weights)).map(line).sum::<i64>() >> 2;
+        let mut centred = [0i16; FEATURES];
+        for (place, (feature, value)) in centred.iter_mut().zip(self.features.iter().zip(values)) {
+            *place = (*value).clamp(feature.lowest, feature.highest).wrapping_sub(feature.mean);
         }
-        let mut sums = vec![0i64; scores.len()];
+        for (score, weights) in scores.iter_mut().zip(self.shapes.chunks_exact(FEATURES)) {
+            // `read` has seen to it that the differences and such a sum fit.
+            let products =
+                centred.iter().zip(weights).map(|(value, weight)| i32::from(*value) * i32::from(*weight));
+            *score += i64::from(products.fold(0i32, i32::wrapping_add)) >> 2;
+        }
+        // No more words than bits, so that the sums are small.
+        let mut sums = [0i32; MOST_TASKS];
         let mut words = 0i64;
         for (at, bits) in shape.seen.iter().enumerate() {
             let mut bits = *bits;
@@ -250,24 +280,29 @@ impl Weights {
                 let bucket = (at * 64 + bits.trailing_zeros() as usize) / 2;
                 bits &= bits - 1;
                 words += 1;
-                let weights = self.buckets.chunks(scores.len().max(1)).nth(bucket).unwrap_or_default();
+                let from = bucket * MOST_TASKS;
+                let Some(weights) = self.buckets.get(from..from + MOST_TASKS) else { continue };
                 for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += i64::from(*weight);
+                    *sum += i32::from(*weight);
                 }
             }
         }
         let norm = i64::from(words.max(1).unsigned_abs().isqrt() as u32).max(1);
         for (score, sum) in scores.iter_mut().zip(sums) {
-            *score += sum * 256 / norm;
+            *score += i64::from(sum) * 256 / norm;
         }
         scores
     }
 }
 
-impl Tree {
-    fn read(bytes: &mut Bytes<'_>) -> Result<Self, WeightsError> {
+impl Weights {
+    fn tree(&mut self, bytes: &mut Bytes<'_>) -> Result<(), WeightsError> {
         let count = bytes.u8()?;
-        let (mut nodes, mut leaves) = (Vec::new(), Vec::new());
+        self.trees.push(Tree {
+            nodes: self.nodes.len() as u32,
+            leaves: self.leaves.len() as u32,
+            bare: count == 0,
+        });
         for place in 0..count {
             let node =
                 Node { feature: bytes.u8()?, left: bytes.u8()?, right: bytes.u8()?, threshold: bytes.i16()? };
@@ -279,21 +314,21 @@ impl Tree {
             if usize::from(node.feature) >= FEATURES || !fits(node.left) || !fits(node.right) {
                 return Err(WeightsError::Malformed);
             }
-            nodes.push(node);
+            self.nodes.push(node);
         }
         for _ in 0..=count {
-            leaves.push(bytes.i16()?);
+            self.leaves.push(bytes.i16()?);
         }
-        Ok(Self { nodes, leaves })
+        Ok(())
     }
 
-    fn leaf(&self, values: &[i16; FEATURES]) -> i16 {
-        let mut at = if self.nodes.is_empty() { LEAF } else { 0 };
+    fn leaf(&self, tree: Tree, values: &[i16; FEATURES]) -> i16 {
+        let mut at = if tree.bare { LEAF } else { 0 };
         while at & LEAF == 0 {
-            let Some(node) = self.nodes.get(usize::from(at)) else { break };
+            let Some(node) = self.nodes.get(tree.nodes as usize + usize::from(at)) else { break };
             let value = values.get(usize::from(node.feature)).copied().unwrap_or_default();
             at = if value <= node.threshold { node.left } else { node.right };
         }
-        self.leaves.get(usize::from(at & !LEAF)).copied().unwrap_or_default()
+        self.leaves.get(tree.leaves as usize + usize::from(at & !LEAF)).copied().unwrap_or_default()
     }
 }

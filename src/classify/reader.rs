@@ -1,0 +1,402 @@
+//! From sentences to counts: one walk over the bytes of a text, a word at a time.
+
+use super::{
+    lexicon::{Lexicon, Mask, SEED, hash, phrase},
+    tally::{Count, Tally, by_length, ending, one, when},
+};
+
+/// Which words are common, as bits by hash.
+pub(super) type Common<'w> = &'w [u8];
+
+/// Reads sentences.
+pub(super) struct Reader<'l> {
+    lexicon: &'l Lexicon,
+    common: Common<'l>,
+    /// The bits of a hash that choose a bit of it, where its size is a power of two; else 0.
+    common_mask: u32,
+    /// Words seen, as bits by hash; and before the sentence that is being read.
+    pub(super) seen: [u64; 64],
+    seen_before: [u64; 64],
+    pub(super) sentence: Tally,
+    pub(super) whole: Tally,
+    /// All sentences, asides too.
+    pub(super) everything: Tally,
+    pub(super) sentences: u32,
+    aside: bool,
+    pub(super) longest: u32,
+    pub(super) last: u32,
+    pub(super) last_asks: bool,
+    pub(super) asking_words: u32,
+    pub(super) opening: Mask,
+    /// Phrases of the two words before and of the one before; 0 at the start of a sentence.
+    two: u32,
+    one: u32,
+    word: Word,
+    number: Number,
+    pub(super) before: u8,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Word {
+    hash: u32,
+    letters: u32,
+    upper: u32,
+    foreign: u32,
+    /// The last four letters in lower case.
+    end: u32,
+    inner: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Number {
+    digits: u32,
+    value: u32,
+}
+
+impl Word {
+    const NONE: Self = Self { hash: SEED, letters: 0, upper: 0, foreign: 0, end: 0, inner: false };
+}
+
+impl<'l> Reader<'l> {
+    pub(super) fn new(lexicon: &'l Lexicon, common: Common<'l>) -> Self {
+        Self {
+            lexicon,
+            common,
+            common_mask: (common.len() as u32 * 8)
+                .checked_sub(1)
+                .filter(|mask| (mask + 1).is_power_of_two())
+                .unwrap_or(0),
+            seen: [0; 64],
+            seen_before: [0; 64],
+            sentence: Tally::EMPTY,
+            whole: Tally::EMPTY,
+            everything: Tally::EMPTY,
+            sentences: 0,
+            aside: false,
+            longest: 0,
+            last: 0,
+            last_asks: false,
+            asking_words: 0,
+            opening: 0,
+            two: 0,
+            one: 0,
+            word: Word::NONE,
+            number: Number::default(),
+            before: b'\n',
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while let Some((&byte, after)) = rest.split_first() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => {
+                    rest = self.letters(rest);
+                    continue;
+                }
+                b' ' => {
+                    self.end_word();
+                    self.end_number();
+                }
+                b'\'' if self.word.letters > 0 && after.first().is_some_and(u8::is_ascii_alphabetic) => {
+                    self.word.hash = hash(self.word.hash, byte);
+                }
+                0x80.. => {
+                    let (code, used) = decode(rest);
+                    self.foreign(code, rest.get(..used).unwrap_or_default());
+                    self.before = 0;
+                    rest = rest.get(used..).unwrap_or_default();
+                    continue;
+                }
+                _ => self.mark(byte, after.first().copied().unwrap_or(b'\n')),
+            }
+            self.before = byte;
+            rest = after;
+        }
+        self.end_word();
+        self.end_number();
+    }
+
+    /// Takes the letters that `text` begins with; gives what stands behind them.
+    fn letters<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
+        self.end_number();
+        let mut word = self.word;
+        let mut hashed = word.hash;
+        let (mut length, mut upper) = (0, 0);
+        for &byte in text {
+            let lower = byte | 0x20;
+            if !lower.is_ascii_lowercase() {
+                break;
+            }
+            hashed = hash(hashed, lower);
+            upper += u32::from(!byte >> 5 & 1);
+            length += 1;
+        }
+        let (run, rest) = text.split_at_checked(length).unwrap_or((text, &[]));
+        let first = u32::from(word.letters == 0) & u32::from(run.first().is_some_and(u8::is_ascii_uppercase));
+        word.hash = hashed;
+        word.letters += length as u32;
+        word.upper += upper;
+        word.inner |= upper > first;
+        word.end = match run.last_chunk::<4>() {
+            Some(last) => u32::from_be_bytes(*last) | 0x2020_2020,
+            None => run.iter().fold(word.end, |end, byte| end << 8 | u32::from(byte | 0x20)),
+        };
+        self.before = run.last().copied().unwrap_or_default();
+        if let Some((b' ', behind)) = rest.split_first() {
+            self.word = Word::NONE;
+            self.count(word);
+            self.before = b' ';
+            return behind;
+        }
+        self.word = word;
+        rest
+    }
+
+    fn foreign(&mut self, code: u32, bytes: &[u8]) {
+        self.end_number();
+        self.sentence.add(Count::NonAscii, 1);
+        match code {
+            // Marks of mathematics.
+            0x2190..0x2300 | 0xD7 | 0xF7 | 0xB1..0xB4 | 0x2070..0x20A0 => {
+                self.end_word();
+                self.sentence.add(Count::Operators, 1);
+            }
+            0x2018 | 0x2019 | 0x201C | 0x201D | 0xAB | 0xBB | 0x300C | 0x300D => {
+                self.end_word();
+                self.sentence.add(Count::Quotes, 1);
+            }
+            0x37E | 0x61F | 0xFF1F => {
+                self.end_word();
+                self.sentence.add(Count::Questions, 1);
+                self.end_sentence(true);
+            }
+            0x3002 | 0xFF01 | 0x964 | 0x6D4 => {
+                self.end_word();
+                self.end_sentence(false);
+            }
+            0xFF0C | 0x3001 | 0x60C => {
+                self.end_word();
+                self.sentence.add(Count::Commas, 1);
+            }
+            0xFF1A | 0xFF1B | 0x61B => {
+                self.end_word();
+                self.sentence.add(Count::Colons, 1);
+            }
+            0xA0..0xC0 | 0x2000..0x2190 | 0x2300..0x3040 | 0xFF00..0xFF10 | 0xFFFD | 0x1_F000..0x2_0000 => {
+                self.end_word()
+            }
+            // Scripts without spaces: each character, and each with the one before, may be a word.
+            0xE00..0xF00 | 0x1780..0x1800 | 0x3040..0x3100 | 0x3400..0xA000 | 0xF900..0xFB00 | 0x2_0000.. => {
+                let alone = bytes.iter().fold(SEED, |sum, byte| hash(sum, *byte));
+                let pair = bytes.iter().fold(self.word.hash, |sum, byte| hash(sum, *byte));
+                if self.word.letters > 0 && self.word.foreign == 0 {
+                    self.end_word();
+                }
+                let mut mask = self.lexicon.lists(alone);
+                if self.word.foreign > 0 && pair != alone {
+                    mask |= self.lexicon.lists(pair);
+                }
+                self.sentence.list_each(mask);
+                self.remember(pair);
+                self.sentence.add(Count::Wide, 1);
+                self.word = Word { hash: alone, letters: 0, upper: 0, foreign: 1, end: 0, inner: false };
+            }
+            _ => {
+                let (lower, upper) = lower(code);
+                let mut buffer = [0; 4];
+                for byte in char::from_u32(lower).unwrap_or('\u{FFFD}').encode_utf8(&mut buffer).bytes() {
+                    self.word.hash = hash(self.word.hash, byte);
+                }
+                // Vowel signs of Indian scripts and the like are no letters of their own.
+                if !matches!(code, 0x300..0x370 | 0x93A..0x950 | 0x64B..0x660) {
+                    self.word.letters += 1;
+                    self.word.foreign += u32::from(code >= 0x250);
+                }
+                self.word.upper += u32::from(upper);
+                self.word.end = 0;
+                // Korean words begin with what a dictionary has, and end with particles.
+                if matches!(code, 0xAC00..0xD7B0) && self.word.letters == 2 {
+                    let mask = self.lexicon.lists(self.word.hash);
+                    self.sentence.list_each(mask);
+                }
+            }
+        }
+    }
+
+    /// Notes a word; whether it is new.
+    fn remember(&mut self, hash: u32) -> bool {
+        let bit = (hash ^ hash >> 16) % 4096;
+        let Some(place) = self.seen.get_mut((bit / 64) as usize) else { return false };
+        let new = *place & 1 << (bit % 64) == 0;
+        *place |= 1 << (bit % 64);
+        new
+    }
+
+    fn end_word(&mut self) {
+        let word = core::mem::replace(&mut self.word, Word::NONE);
+        if word.letters > 0 {
+            self.count(word);
+        }
+    }
+
+    fn count(&mut self, word: Word) {
+        let new = self.remember(word.hash);
+        let set = self.lexicon.set(word.hash);
+        let sentence = &mut self.sentence;
+        let begins = sentence.get(Count::Words) == 0;
+        if begins && self.sentences == 0 {
+            self.opening = set.mask;
+        }
+        let letters = word.letters;
+        sentence.add(Count::Letters, letters);
+        sentence.add(Count::UpperLetters, word.upper);
+        let plain = (word.foreign == 0) & (letters > 3);
+        let bit = if self.common_mask > 0 {
+            word.hash & self.common_mask
+        } else {
+            word.hash % (self.common.len() as u32 * 8).max(1)
+        } as usize;
+        let known = self.common.get(bit / 8).copied().unwrap_or_default() >> (bit % 8) & 1 != 0;
+        let first_four = by_length(letters);
+        let mut second_four = when(new, Count::Distinct);
+        let mut third_four = when(plain, Count::Plain) | when(plain & !known, Count::Rare);
+        if word.foreign > 0 {
+            second_four |= one(Count::Foreign);
+        }
+        if word.upper > 0 {
+            let all = word.upper == letters;
+            second_four |= when((word.upper > 1) & all, Count::Upper);
+            second_four |= when((word.upper == 1) & !word.inner & !begins & (letters > 1), Count::Capital);
+            third_four |= when(word.inner & !all, Count::Names);
+        }
+        sentence.add_word([first_four, second_four, third_four, ending(word.end, letters)]);
+        sentence.list(&set.lanes);
+        let (alone, pair, triple) =
+            (phrase(0, word.hash), phrase(self.one, word.hash), phrase(self.two, word.hash));
+        if self.one != 0 && !self.aside {
+            self.aside = self.lexicon.is_aside(pair) || (self.two != 0 && self.lexicon.is_aside(triple));
+        }
+        self.two = if self.one == 0 { 0 } else { pair };
+        self.one = alone;
+    }
+
+    fn end_number(&mut self) {
+        let number = self.number;
+        if number.digits == 0 {
+            return;
+        }
+        self.number = Number::default();
+        self.sentence.add(Count::Numbers, 1);
+        if number.digits >= 3 {
+            self.sentence.add_word([0, 0, one(Count::LongNumbers), 0]);
+        }
+        self.sentence.largest = self.sentence.largest.max(number.value);
+    }
+
+    fn mark(&mut self, byte: u8, next: u8) {
+        if byte.is_ascii_digit() {
+            self.end_word();
+            self.sentence.add(Count::Digits, 1);
+            self.number.digits += 1;
+            self.number.value =
+                self.number.value.saturating_mul(10).saturating_add(u32::from(byte - b'0')).min(1 << 24);
+            return;
+        }
+        // `1,000` and `3.5` are one number.
+        if self.number.digits > 0 && matches!(byte, b'.' | b',') && next.is_ascii_digit() {
+            if byte == b'.' {
+                self.sentence.add(Count::Decimals, 1);
+            }
+            return;
+        }
+        let called = self.word.letters > 0;
+        self.end_word();
+        self.end_number();
+        let spaced = matches!(next, b' ' | b'\n');
+        let sentence = &mut self.sentence;
+        match byte {
+            b'+' | b'=' | b'<' | b'>' | b'^' | b'/' | b'%' | b'|' | b'~' => sentence.add(Count::Operators, 1),
+            b'*' if self.before == b'\n' => {}
+            b'*' if next != b'*' && self.before != b'*' => sentence.add(Count::Operators, 1),
+            b'-' if self.before == b' ' && spaced => sentence.add(Count::Operators, 1),
+            b'\\' if next.is_ascii_alphabetic() => sentence.add(Count::Tex, 1),
+            b'$' => sentence.add(Count::Dollars, 1),
+            b'[' | b'{' => sentence.add(Count::Brackets, 1),
+            b'(' => {
+                sentence.add(Count::Parentheses, 1);
+                sentence.add(Count::Code, u32::from(called));
+            }
+            b'"' | b'\'' => sentence.add(Count::Quotes, 1),
+            b',' => sentence.add(Count::Commas, 1),
+            b':' => sentence.add(Count::Colons, 1),
+            b';' => {
+                sentence.add(Count::Colons, 1);
+                sentence.add(Count::Code, u32::from(next == b'\n'));
+            }
+            b'`' => sentence.add(Count::Code, 1),
+            b'_' if self.before == b'_' && next != b'_' => sentence.add(Count::Blanks, 1),
+            b'_' if called => sentence.add_word([0, 0, one(Count::Names), 0]),
+            b'?' => {
+                sentence.add(Count::Questions, 1);
+                self.end_sentence(true);
+            }
+            b'.' | b'!'
+                if spaced
+                    && (called
+                        || self.before.is_ascii_digit()
+                        || matches!(self.before, b')' | b'$' | b'"')) =>
+            {
+                self.end_sentence(false);
+            }
+            b'\n' => self.end_sentence(false),
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_sentence(&mut self, asks: bool) {
+        let sentence = self.sentence;
+        let words = sentence.get(Count::Words) + sentence.get(Count::Wide) * 5 / 8;
+        let aside = core::mem::take(&mut self.aside);
+        (self.one, self.two) = (0, 0);
+        if words + sentence.get(Count::Numbers) == 0 {
+            // `...` or `?!`: belongs to what comes.
+            return;
+        }
+        self.sentence = Tally::EMPTY;
+        self.everything.take_in(&sentence);
+        if aside {
+            self.seen = self.seen_before;
+            return;
+        }
+        self.seen_before = self.seen;
+        self.whole.take_in(&sentence);
+        self.sentences += 1;
+        (self.last, self.last_asks) = (words, asks);
+        self.longest = self.longest.max(words);
+        if asks {
+            self.asking_words += words;
+        }
+    }
+}
+
+/// One character of UTF-8 and its length.
+fn decode(bytes: &[u8]) -> (u32, usize) {
+    let follow = |at: usize| u32::from(bytes.get(at).copied().unwrap_or_default() & 0x3F);
+    match bytes.first().copied().unwrap_or_default() {
+        lead @ 0xC0..0xE0 => (u32::from(lead & 0x1F) << 6 | follow(1), 2),
+        lead @ 0xE0..0xF0 => (u32::from(lead & 0x0F) << 12 | follow(1) << 6 | follow(2), 3),
+        lead @ 0xF0.. => (u32::from(lead & 0x07) << 18 | follow(1) << 12 | follow(2) << 6 | follow(3), 4),
+        _ => (0xFFFD, 1),
+    }
+}
+
+/// A letter in lower case, and whether it was not.
+fn lower(code: u32) -> (u32, bool) {
+    match code {
+        0xC0..=0xDE | 0x391..=0x3A9 | 0x410..=0x42F => (code + 0x20, true),
+        0x400..=0x40F => (code + 0x50, true),
+        0x100..0x180 if code.is_multiple_of(2) && !matches!(code, 0x138..0x149) => (code + 1, true),
+        _ => (code, false),
+    }
+}
