@@ -85,3 +85,36 @@ fn parts(mut pairs: Vec<(f64, f64)>) -> Vec<Part> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenths_are_by_rising_score_and_know_how_sure_they_are() {
+        let pairs: Vec<(f64, f64)> =
+            (0..1000).map(|n| (f64::from(999 - n) / 1000.0, f64::from(n % 2))).collect();
+        let parts = parts(pairs);
+        assert!(parts.len() == 10 && parts.iter().all(|part| part.prompts == 100));
+        assert!((parts[0].predicted - 0.0495).abs() < 1e-9 && (parts[9].predicted - 0.9495).abs() < 1e-9);
+        // A hundred coins: half, give or take a tenth.
+        assert!(
+            parts.iter().all(|part| part.found == 0.5 && (part.within - 0.098).abs() < 0.001),
+            "{parts:?}"
+        );
+    }
+
+    #[test]
+    fn a_table_is_read_as_the_core_reads_it() {
+        let table =
+            Calibration { points: vec![(-1000, 0), (0, 200_000), (1000, 400_000)], shares: Vec::new() };
+        let score = |raw: f64| (500_000.0 + raw * 500_000.0 / f64::from(1u32 << RAW_BITS)).round() as u32;
+        for (raw, gain) in [(-5000.0, 0.0), (0.0, 0.2), (500.0, 0.3), (9000.0, 0.4)] {
+            assert!(
+                (expected(&table, score(raw)) - gain).abs() < 0.001,
+                "{raw}: {}",
+                expected(&table, score(raw))
+            );
+        }
+    }
+}

@@ -120,7 +120,8 @@ fn ranking(table: &Table) -> String {
         table.what
     );
     let mut before = "";
-    for row in &table.rows {
+    // A source with one model on each side has one pair, and its mean is the same again.
+    for row in table.rows.iter().filter(|row| row.pair != "mean of 1 strong / 1 cheap") {
         let source = if row.source == before { "" } else { row.source };
         before = row.source;
         out.push_str(&ranked(row, source));
@@ -151,7 +152,7 @@ fn ranked(row: &Row, source: &str) -> String {
     };
     let numbers = [row.cpt50, row.cpt80, row.auc].map(|value| format!("<td class=n>{}", decimal(value)));
     let mut out = format!(
-        "<tr><td><b>{source}</b><td>{}<td class=n>{}<td class=n><b>{}</b><td class=n>{}–{}{}<td class=\"n c\">.500 ± \
+        "<tr><td><b>{source}</b><td class=pair>{}<td class=n>{}<td class=n><b>{}</b><td class=n>{}–{}{}<td class=\"n c\">.500 ± \
          {}{}{}<td class=n>{}<td class=n>{}<td class=n>{}",
         escape(&row.pair),
         row.rows,

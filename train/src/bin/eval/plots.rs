@@ -51,6 +51,7 @@ pub(crate) fn cost_quality(samples: &Samples, labels: &Labels, scores: &Scores) 
     svg(|area| {
         let mut chart = ChartBuilder::on(area)
             .margin(8)
+            .margin_right(18)
             .x_label_area_size(34)
             .y_label_area_size(40)
             .build_cartesian_2d(0.0..1.0, least..most * 1.02)?;
@@ -101,6 +102,7 @@ pub(crate) fn calibration(source: &Calibrated) -> Drawn {
     svg(|area| {
         let mut chart = ChartBuilder::on(area)
             .margin(8)
+            .margin_right(18)
             .x_label_area_size(34)
             .y_label_area_size(40)
             .build_cartesian_2d(0.0..right, least..most * 1.05)?;

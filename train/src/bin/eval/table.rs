@@ -275,3 +275,81 @@ fn mean(of: &'static str, groups: bool, rows: &[Row]) -> Mean {
         numbers: mean(&|row| row.controls.numbers),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pointsman::classify::{Classifier, Task};
+    use train::{
+        data::{Row as Prompt, SOURCES},
+        samples::{self, Sample},
+    };
+
+    use super::*;
+    use crate::labels;
+
+    /// Questions of one source, whose gain is the greater the longer they are.
+    fn samples() -> Samples {
+        let source = SOURCES.iter().position(|source| source.name == "ulab").unwrap();
+        let classifier = Classifier::untrained(vec![0; 4096]);
+        let sample = |n: usize| {
+            let prompt = format!("Why{}?", " oh".repeat(n));
+            let gained = if n * 7919 % 400 < n { 1.0 } else { 0.0 };
+            let score = |model: &&str| {
+                let strong = SOURCES[source].strong.contains(model);
+                ((*model).to_owned(), if strong { gained } else { 0.0 })
+            };
+            let models = SOURCES[source].strong.iter().chain(SOURCES[source].cheap);
+            let scores: BTreeMap<String, f64> = models.map(score).collect();
+            let row = Prompt { id: n.to_string(), category: "a/b".to_owned(), prompt, scores };
+            Sample {
+                source,
+                group: n,
+                task: Task::Chat,
+                step: 0,
+                pair: SOURCES[source].pair_gain(&row, 0),
+                average: SOURCES[source].group_gain(&row),
+                shape: samples::shape(&classifier, &row.prompt),
+                copies: Vec::new(),
+                row,
+            }
+        };
+        Samples { rows: (0..400).map(sample).collect(), common: Vec::new(), pool: Vec::new() }
+    }
+
+    fn measured(score: impl Fn(u32) -> u32) -> Row {
+        let samples = samples();
+        let labels: Vec<Labels> = labels::all(&samples)
+            .into_iter()
+            .filter(|labels| labels.pair == Some(0) && !labels.rows.is_empty())
+            .collect();
+        let scores: Vec<u32> = (0..400).map(score).collect();
+        Table::of("test", "a test", &samples, &labels, &scores).rows.remove(0)
+    }
+
+    #[test]
+    fn a_score_as_good_as_its_control_needs_no_reason() {
+        let row = measured(|n| n);
+        assert_eq!(row.why, None);
+        assert!(row.apgr == row.controls.length && row.apgr > 0.6, "{row:?}");
+        assert!(row.interval[0] < row.apgr && row.apgr < row.interval[1]);
+        assert!((row.auc - row.apgr * row.mean_gain).abs() < 1e-9, "the cheap model scores nothing: {row:?}");
+        assert_eq!((row.all_cheap, row.all_frontier), (0.0, row.mean_gain));
+        assert!(row.cpt50 < 0.5 && row.cpt50 < row.cpt80);
+    }
+
+    #[test]
+    fn a_score_behind_its_control_says_why() {
+        let row = measured(|n| 400 - n);
+        let why = row.why.unwrap();
+        for part in ["Behind length beyond noise: -0.", "over 400 questions", "gain of 4 other models"] {
+            assert!(why.contains(part), "{part} is missing in {why}");
+        }
+        // Others of the source gain on the same questions.
+        assert!(why.contains("correlation 1.00") && why.contains("more in these labels"), "{why}");
+        // Nearly the same order: whatever the difference is, it is none.
+        let near = measured(|n| n ^ 15);
+        assert!(near.why.is_none_or(|why| why.starts_with("Not told apart from length")));
+    }
+}
