@@ -85,14 +85,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         tables: vec![
             table::Table::of(
                 "groups",
-                "five folds; near-equal prompts are in one fold, and no model has seen what it scores",
+                "Five folds; near-equal prompts are in one fold, and no model has seen what it scores",
                 &samples,
                 &labels,
                 &scores.folds,
             ),
             table::Table::of(
                 "left out",
-                "the model has seen nothing of the source, nor anything near-equal to it: what to expect of new traffic",
+                "The model has seen nothing of the source, nor anything near-equal to it: what to expect of new traffic",
                 &samples,
                 &labels,
                 &scores.left_out,

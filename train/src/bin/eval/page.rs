@@ -1,5 +1,6 @@
 //! The report as one page, without scripts and without anything fetched.
 
+use pointsman::limits;
 use train::samples::Samples;
 
 use crate::{
@@ -244,11 +245,12 @@ fn speed(report: &Report) -> String {
     let mut out = format!(
         "<h2>Size and speed</h2><p>{:.1} KB of weights. Microseconds a call, medians over rounds, on whatever machine made this report. \
          Reading is the pass over the body that routing needs in any case; judging is what the scorer adds, by the path that a \
-         request takes. Of the person's newest turn it looks at the beginning and the end, 3 KB together, and of a short one \
-         also at the turn before: there the question stands. In WebAssembly: the shipped profile, compiled by Cranelift in \
+         request takes. It looks closely at {} KB at most: the beginning and the end of the person's newest turn, and of a short one \
+         also the turn before: there the question stands. In WebAssembly: the shipped profile, compiled by Cranelift in \
          wasmtime; only calls into the module are timed, each repeating its work inside.</p><table><tr><th>request<th>bytes<th>reading, \
          native<th>judging, native<th>best round<th>bar<th>reading, wasm<th>judging, wasm<th>best round<th>bar</tr>",
-        report.weights_bytes as f64 / 1000.0
+        report.weights_bytes as f64 / 1000.0,
+        limits::JUDGED_TEXT / 1024
     );
     for row in &report.speed {
         out.push_str(&format!("<tr><td>{}<td class=n>{}", row.name, row.bytes));

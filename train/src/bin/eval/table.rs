@@ -244,8 +244,9 @@ fn reason(
         );
         said.push(format!(
             "{name} reaches {apgr:.3} here, but {mean:.3} on average elsewhere, down to {least:.3}, and less than .5 on {below} of {} \
-             other sources: its sign is this source's own.",
-            others.len()
+             other sources{}.",
+            others.len(),
+            if below > 0 { ": its sign is not that of every source" } else { "" }
         ));
     }
     said.join(" ")
