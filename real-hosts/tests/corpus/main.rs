@@ -73,25 +73,14 @@ fn workerd(document: &Value, keys: &[(String, String)]) -> Box<dyn Running> {
 /// What any server and any client says of a connection.
 const CONNECTION: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "date"];
 
-/// Conversations that begin in the very words of an earlier case: a door with a memory keeps them where that one was
-/// answered. The reference has none.
-const REMEMBERED: [(&str, &str); 2] = [
-    ("history signed by somebody else", "an earlier case began this conversation, and the door remembers it"),
-    ("history with unsigned thinking", "an earlier case began this conversation, and the door remembers it"),
-];
-
 #[test]
 fn the_gateway_decides_sends_and_bills_as_the_core_does() {
     let mut cuts = Cuts::drawn("local gateway");
     let mut door = HostDoor::new("local gateway", Failover::Core, &CONNECTION, gateway);
-    let known = [
-        (
-            "answer half a responses stream",
-            "it asks the next target where a stream breaks before any content",
-        ),
-        REMEMBERED[0],
-        REMEMBERED[1],
-    ];
+    let known = [(
+        "answer half a responses stream",
+        "it asks the next target where a stream breaks before any content",
+    )];
     parity::run(&Corpus::read(), &mut door, &mut cuts).but_for(&known).expect_none("the local gateway");
 }
 
@@ -107,8 +96,6 @@ fn workerd_decides_sends_and_bills_as_the_core_does() {
         ("answer half a responses stream", "a break before any content becomes the router's own 500"),
         ("failover all reset", "workerd does not tell a reset from a refusal"),
         ("failover all reset, in Anthropic's words", "workerd does not tell a reset from a refusal"),
-        REMEMBERED[0],
-        REMEMBERED[1],
     ];
     parity::run(&Corpus::read(), &mut door, &mut cuts).but_for(&known).expect_none("real workerd");
 }
