@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{story::Story, upstream::Place};
+use super::{patient::Outlet, story::Story, upstream::Place};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -33,9 +33,25 @@ pub(super) struct Tee {
     /// `None` once the end was told.
     story: Option<Story>,
     idle: Duration,
+    /// How long the end of a broken answer waits for the client to take what came before it.
+    patience: Duration,
+    outlet: Outlet,
+    breaking: Option<Breaking>,
     silence: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
+
+/// A provider has broken off. What it sent before is still on its way to the client.
+#[derive(Debug)]
+struct Breaking {
+    error: io::Error,
+    next: Pin<Box<Sleep>>,
+    end: Instant,
+}
+
+/// Time for what came before a break to be written. hyper drops what it has not written once a body fails, the head of the
+/// answer included.
+const SETTLE: Duration = Duration::from_millis(25);
 
 /// What was read of a body before it went to the client.
 #[derive(Debug, Default)]
@@ -50,11 +66,22 @@ impl Answer {
         Self::Own(Full::new(Bytes::from(body)))
     }
 
-    /// A provider's answer, of which `opening` was read already. A silence longer than `idle` breaks it off.
-    pub(super) fn passing(arrived: (Opening, Incoming, Place), story: Story, idle: Duration) -> Self {
+    /// A provider's answer, of which `opening` was read already. A silence longer than the idle timeout breaks it off.
+    pub(super) fn passing(arrived: (Opening, Incoming, Place), story: Story, outlet: Outlet) -> Self {
         let (opening, body, place) = arrived;
-        let mut tee =
-            Tee { opening, body, _place: place, story: Some(story), idle, silence: None, waiting: false };
+        let settings = &story.setup.settings;
+        let mut tee = Tee {
+            opening,
+            body,
+            _place: place,
+            idle: settings.idle_timeout(),
+            patience: settings.write_timeout(),
+            story: Some(story),
+            outlet,
+            breaking: None,
+            silence: None,
+            waiting: false,
+        };
         tee.notice_end();
         Self::Passing(Box::new(tee))
     }
@@ -111,11 +138,31 @@ impl Tee {
 
     fn breaks(
         &mut self,
+        context: &mut Context<'_>,
         cause: &'static str,
         error: io::Error,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         self.end(Some(cause));
-        Poll::Ready(Some(Err(error)))
+        let next = Box::pin(sleep(SETTLE));
+        self.breaking = Some(Breaking { error, next, end: Instant::now() + self.patience });
+        self.poll_break(context)
+    }
+
+    /// Holds the error back until the client has what came before it.
+    fn poll_break(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        while let Some(breaking) = &mut self.breaking {
+            if breaking.next.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if self.outlet.is_full() && now < breaking.end {
+                breaking.next.as_mut().reset(now + SETTLE);
+                continue;
+            }
+            let error = std::mem::replace(&mut breaking.error, io::ErrorKind::Other.into());
+            return Poll::Ready(Some(Err(error)));
+        }
+        Poll::Ready(None)
     }
 
     /// How long the provider has been silent. The client's own slowness does not count: the clock starts when there is
@@ -140,24 +187,27 @@ impl Body for Tee {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let tee = self.get_mut();
+        if tee.breaking.is_some() {
+            return tee.poll_break(context);
+        }
         if let Some(frame) = tee.opening.frames.pop_front() {
             return tee.tell(frame);
         }
         if let Some(error) = tee.opening.broken.take() {
-            return tee.breaks("upstream_reset", io::Error::other(error));
+            return tee.breaks(context, "upstream_reset", io::Error::other(error));
         }
         match Pin::new(&mut tee.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 tee.waiting = false;
                 tee.tell(frame)
             }
-            Poll::Ready(Some(Err(error))) => tee.breaks("upstream_reset", io::Error::other(error)),
+            Poll::Ready(Some(Err(error))) => tee.breaks(context, "upstream_reset", io::Error::other(error)),
             Poll::Ready(None) => {
                 tee.end(None);
                 Poll::Ready(None)
             }
             Poll::Pending => match tee.poll_silence(context) {
-                Poll::Ready(()) => tee.breaks("upstream_silent", io::ErrorKind::TimedOut.into()),
+                Poll::Ready(()) => tee.breaks(context, "upstream_silent", io::ErrorKind::TimedOut.into()),
                 Poll::Pending => Poll::Pending,
             },
         }

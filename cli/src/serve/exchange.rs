@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue, UPGRADE},
     http::{request::Parts, uri::PathAndQuery},
 };
 use pointsman::{Dialect, Forward, Opened, Rejection, RequestHead, Routed, outgoing};
@@ -14,22 +14,29 @@ use super::{
     answer::Answer,
     attempts::{self, Outgoing, OutgoingBody, extend, pairs},
     gateway::Gateway,
+    patient::Outlet,
     received::{self, Unread},
     story::Story,
 };
 
-/// Answers a request.
-pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Answer> {
+/// Answers a request. `outlet` is that of the connection that it came by.
+pub(super) async fn exchange(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+    outlet: Outlet,
+) -> Response<Answer> {
     let setup = gateway.setup();
     let (head, body) = request.into_parts();
     let headers = pairs(&head.headers);
     let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let mut story = Story::begin(gateway, Arc::clone(&setup), head.method.as_str(), path);
-    let opened = setup.router.open(&RequestHead {
-        method: head.method.as_str().as_bytes(),
-        path: path.as_bytes(),
-        headers: &headers,
-    });
+    let request =
+        RequestHead { method: head.method.as_str().as_bytes(), path: path.as_bytes(), headers: &headers };
+    if leaves_http(&head) {
+        received::let_go(body);
+        return refuse(story, not_carried(request.spoken()));
+    }
+    let opened = setup.router.open(&request);
     let pending = match opened {
         Opened::NeedBody(pending) => pending,
         Opened::Forward(forward) => {
@@ -38,7 +45,8 @@ pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) 
                 forward.afford(&setup.router, now, |account| story.gateway.ledger().weight(account));
             return match weighed {
                 Routed::Forward(forward) => {
-                    deliver(story, &forward, &head, &headers, OutgoingBody::Passing(Some(body))).await
+                    let body = OutgoingBody::Passing(Some(body));
+                    deliver(story, &forward, (&head, &headers, outlet), body).await
                 }
                 Routed::Reject(rejection) => {
                     received::let_go(body);
@@ -92,7 +100,9 @@ pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) 
     });
     story.gateway.counters.decision(micros);
     match routed {
-        Routed::Forward(forward) => deliver(story, &forward, &head, &headers, OutgoingBody::Read(body)).await,
+        Routed::Forward(forward) => {
+            deliver(story, &forward, (&head, &headers, outlet), OutgoingBody::Read(body)).await
+        }
         Routed::Reject(rejection) => refuse(story, rejection),
     }
 }
@@ -100,8 +110,7 @@ pub(super) async fn exchange(gateway: Arc<Gateway>, request: Request<Incoming>) 
 async fn deliver(
     mut story: Story,
     forward: &Forward,
-    head: &Parts,
-    headers: &[(&str, &[u8])],
+    (head, headers, outlet): (&Parts, &[(&str, &[u8])], Outlet),
     body: OutgoingBody,
 ) -> Response<Answer> {
     story.decided(forward);
@@ -118,9 +127,8 @@ async fn deliver(
     }
     let theirs = pairs(&arrived.head.headers);
     let ours = outgoing::response_headers(forward, attempt, &theirs);
-    let idle = story.setup.settings.idle_timeout();
-    let mut response =
-        Response::new(Answer::passing((arrived.opening, arrived.body, arrived.place), story, idle));
+    let arrived_body = (arrived.opening, arrived.body, arrived.place);
+    let mut response = Response::new(Answer::passing(arrived_body, story, outlet));
     *response.status_mut() = arrived.head.status;
     extend(response.headers_mut(), &ours);
     response
@@ -142,6 +150,20 @@ fn own(status: u16, body: Vec<u8>) -> Response<Answer> {
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// Whether the client wants to speak another protocol on this connection. An offer of HTTP/2 may be passed over; who asks
+/// for a WebSocket would wait for it.
+fn leaves_http(head: &Parts) -> bool {
+    let offers = head.headers.get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    head.method == Method::CONNECT
+        || offers.flat_map(|value| value.split(',')).any(|offer| !offer.trim().eq_ignore_ascii_case("h2c"))
+}
+
+fn not_carried(dialect: Dialect) -> Rejection {
+    let message = "this gateway carries HTTP requests and event streams, no WebSockets and no tunnels; use the \
+                   streaming HTTP API";
+    Rejection::new(Some(dialect), 501, "not_http", message)
 }
 
 fn timed_out(dialect: Dialect) -> Rejection {

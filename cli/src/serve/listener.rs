@@ -16,10 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{exchange::exchange, gateway::Gateway};
-
-/// Time for TLS, and for the head of a request.
-const HANDSHAKE: Duration = Duration::from_secs(15);
+use super::{Settings, exchange::exchange, gateway::Gateway, patient::Patient};
 
 /// Requests under way on one HTTP/2 connection.
 const STREAMS: u32 = 1000;
@@ -39,7 +36,6 @@ pub(super) async fn serve(
     now: impl Future<Output = ()>,
 ) -> u64 {
     let graceful = GracefulShutdown::new();
-    let builder = builder();
     tokio::pin!(end);
     loop {
         let stream = tokio::select! {
@@ -54,13 +50,15 @@ pub(super) async fn serve(
         };
         // An answer's events are small: each goes out at once.
         let _ = stream.set_nodelay(true);
-        let (gateway, builder, watcher) = (Arc::clone(&gateway), builder.clone(), graceful.watcher());
+        let (gateway, watcher) = (Arc::clone(&gateway), graceful.watcher());
         tokio::spawn(async move {
-            match gateway.setup().tls.clone() {
-                None => converse(builder, gateway, watcher, stream).await,
+            let setup = gateway.setup();
+            match setup.tls.clone() {
+                None => converse(&setup.settings, gateway, watcher, stream).await,
                 Some(tls) => {
-                    if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.0.accept(stream)).await {
-                        converse(builder, gateway, watcher, stream).await;
+                    let handshake = timeout(setup.settings.head_timeout(), tls.0.accept(stream));
+                    if let Ok(Ok(stream)) = handshake.await {
+                        converse(&setup.settings, gateway, watcher, stream).await;
                     }
                 }
             }
@@ -76,9 +74,9 @@ pub(super) async fn serve(
     gateway.open()
 }
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(settings: &Settings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.head_timeout());
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -90,14 +88,17 @@ fn builder() -> Builder<TokioExecutor> {
 }
 
 /// One client. How its connection ends concerns it alone.
-async fn converse<S>(builder: Builder<TokioExecutor>, gateway: Arc<Gateway>, watcher: Watcher, stream: S)
+async fn converse<S>(settings: &Settings, gateway: Arc<Gateway>, watcher: Watcher, stream: S)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let stream = Patient::new(stream, settings.head_timeout(), settings.write_timeout());
+    let outlet = stream.outlet();
     let service = service_fn(move |request| {
-        let answer = exchange(Arc::clone(&gateway), request);
+        let answer = exchange(Arc::clone(&gateway), request, outlet.clone());
         async move { Ok::<_, Infallible>(answer.await) }
     });
+    let builder = builder(settings);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let _ = watcher.watch(connection).await;
 }

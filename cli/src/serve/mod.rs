@@ -17,6 +17,7 @@ mod exchange;
 mod gateway;
 mod keys;
 mod listener;
+mod patient;
 mod purses;
 mod received;
 mod reload;

@@ -30,6 +30,11 @@ pub struct Settings {
     pub first_byte_timeout_ms: u32,
     /// Longest silence within an answer, in milliseconds.
     pub idle_timeout_ms: u32,
+    /// Time for TLS, and for the head of a request from its first byte, in milliseconds. Also how long a connection
+    /// without a request is kept.
+    pub head_timeout_ms: u32,
+    /// How long a client may read nothing of an answer that waits for it, in milliseconds; then its connection is closed.
+    pub write_timeout_ms: u32,
     /// Failures in a row (5xx, refused, reset) after which a provider rests.
     pub rest_after: u32,
     /// How long it rests the first time, in milliseconds; longer each time after.
@@ -53,6 +58,8 @@ impl Default for Settings {
             connect_timeout_ms: 5_000,
             first_byte_timeout_ms: 300_000,
             idle_timeout_ms: 120_000,
+            head_timeout_ms: 15_000,
+            write_timeout_ms: 120_000,
             rest_after: 5,
             rest_ms: 30_000,
             access_log: "/dev/stdout".to_owned(),
@@ -87,6 +94,14 @@ impl Settings {
 
     pub(super) const fn idle_timeout(&self) -> Duration {
         milliseconds(self.idle_timeout_ms)
+    }
+
+    pub(super) const fn head_timeout(&self) -> Duration {
+        milliseconds(self.head_timeout_ms)
+    }
+
+    pub(super) const fn write_timeout(&self) -> Duration {
+        milliseconds(self.write_timeout_ms)
     }
 
     pub(super) const fn drain_timeout(&self) -> Duration {

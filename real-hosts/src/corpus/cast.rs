@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use pointsman_corpus::{Answer, Case, Cuts};
@@ -126,10 +125,7 @@ async fn play(stream: &mut TcpStream, (answer, pieces): (Answer, Vec<Vec<u8>>)) 
         }
         tokio::task::yield_now().await;
     }
-    if answer.cut {
-        // What came before the break has time to be passed on: a break is seldom at the heels of a byte.
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    } else if chunked {
+    if chunked && !answer.cut {
         stream.write_all(b"0\r\n\r\n").await?;
     }
     stream.flush().await

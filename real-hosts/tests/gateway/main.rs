@@ -2,13 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test has a clock and an environment; the core has not")]
 
+mod agents;
 mod budgets;
 mod callers;
 mod ends;
 mod failures;
 mod figures;
 mod keys;
+mod manners;
 mod reload;
+mod sdk;
 mod stream;
 mod tls;
 
