@@ -3,9 +3,13 @@
 //! Each prints `ok NAME` for a check that holds, and ends with an error otherwise. They know nothing of the host that
 //! they talk to.
 
-use std::{path::PathBuf, process::Stdio, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Stdio, sync::Mutex, time::Duration};
 
 use live::{node, python, tools};
+use pointsman_sim::{Fault, Provider, Vendor};
+use serde_json::json;
+
+use crate::stage;
 
 /// A script and what it needs.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +43,75 @@ pub const ANYWHERE: [Script; 6] = [
     Script { file: "vercel_ai.mjs", runtime: Runtime::Node, checks: 14 },
     Script { file: "langchain_chat.mjs", runtime: Runtime::Node, checks: 9 },
 ];
+
+/// The vendors' SDKs for Python in front of providers that fail, lane by lane: on a stage made by [`failing`].
+pub const OPENAI_FAILING: Script = Script { file: "openai_sdk.py", runtime: Runtime::Python, checks: 12 };
+/// The same for Anthropic's.
+pub const ANTHROPIC_FAILING: Script =
+    Script { file: "anthropic_sdk.py", runtime: Runtime::Python, checks: 13 };
+
+/// The lanes of those scripts: what the first and the second provider of each does, and how often each is then asked. An
+/// SDK's retries and the router's do not multiply.
+fn lanes(busy: u16) -> [(&'static str, Fault, Fault, [usize; 2]); 7] {
+    let status = Fault::Status;
+    [
+        ("chain", status(busy), Fault::None, [1, 1]),
+        ("unauthorized", status(busy), status(401), [1, 1]),
+        ("limited", status(500), status(429), [1, 1]),
+        ("down", status(429), status(busy), [1, 1]),
+        ("retried", status(busy), status(busy), [3, 3]),
+        ("recovers", status(busy), Fault::FirstN(1, Box::new(status(busy))), [2, 2]),
+        ("hangs", Fault::Hang, Fault::None, [1, 0]),
+    ]
+}
+
+/// Adds the lanes of a script that fails: two providers each, of a vendor that the SDK speaks to.
+#[must_use]
+pub fn failing(script: Script, mut stage: stage::Script) -> stage::Script {
+    let names = lanes(0).map(|lane| lane.0);
+    if script.file == OPENAI_FAILING.file {
+        stage = names.into_iter().fold(stage, |stage, lane| stage.lane(lane, 2));
+        let stage = stage.provider("openai", Vendor::OpenAi).alias("auto", &["openai/gpt-5.4-mini"]);
+        return stage.set("/override", json!(["tier"])).set("/passthrough", json!({ "other": "openai" }));
+    }
+    for lane in names {
+        let (a, b) = (format!("{lane}-a"), format!("{lane}-b"));
+        let targets = [format!("{a}/claude-opus-4-6"), format!("{b}/MiniMax-M3")];
+        stage = stage
+            .provider(&a, Vendor::Anthropic)
+            .provider(&b, Vendor::MiniMax)
+            .alias(lane, &[targets[0].as_str(), targets[1].as_str()]);
+    }
+    let stage = stage.provider("anthropic", Vendor::Anthropic).alias("auto", &["anthropic/claude-opus-4-6"]);
+    stage.set("/override", json!(["tier"]))
+}
+
+/// Breaks the providers of every lane as its name says, runs the script, and counts what reached whom, with whose key.
+///
+/// # Panics
+/// Where anything is not as it should be.
+pub async fn run_failing<'a>(script: Script, url: &str, cast: impl Iterator<Item = &'a Provider>) {
+    let cast: BTreeMap<&str, &Provider> = cast.map(|provider| (provider.name(), provider)).collect();
+    // The vendors' status for "overloaded".
+    let busy = if script.file == OPENAI_FAILING.file { 503 } else { 529 };
+    for (lane, a, b, _) in lanes(busy) {
+        cast[&*format!("{lane}-a")].set_fault(a);
+        cast[&*format!("{lane}-b")].set_fault(b);
+    }
+    run(script, url).await;
+    for (lane, _, _, counts) in lanes(busy) {
+        let seen = ["a", "b"].map(|letter| cast[&*format!("{lane}-{letter}")].requests().len());
+        assert_eq!(seen, counts, "{lane}");
+    }
+    for provider in cast.values() {
+        for seen in provider.requests() {
+            let key = seen.header("authorization").or_else(|| seen.header("x-api-key")).unwrap_or_default();
+            assert!(key.ends_with(&stage::key_of(provider.name())), "{}: {key}", provider.name());
+            let refusal = seen.refusal.unwrap_or_default();
+            assert!(!refusal.contains("unexpected_header"), "{}: {refusal}", provider.name());
+        }
+    }
+}
 
 /// How long a script may take. They take seconds; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(240);
