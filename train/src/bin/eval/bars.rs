@@ -73,11 +73,8 @@ pub(crate) fn all(report: &Report) -> Vec<Bar> {
     add(
         format!("The same question in {} other languages on the same rung", report.languages.len()),
         format!("≥ {:.0} %", languages::BAR * 100.0),
-        match n {
-            0 => "not measured".to_owned(),
-            _ => format!("{:.1} %, at least {:.1} % in each", same / n as f64 * 100.0, least * 100.0),
-        },
-        (n > 0).then_some(same / n.max(1) as f64 >= languages::BAR),
+        format!("{:.1} %, at least {:.1} % in each", same / n.max(1) as f64 * 100.0, least * 100.0),
+        Some(same / n.max(1) as f64 >= languages::BAR),
     );
     add(
         "Weights".to_owned(),

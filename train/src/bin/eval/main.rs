@@ -47,6 +47,8 @@ struct Report {
     calibration: Vec<calibration::Calibrated>,
     rewordings: Vec<stability::Stability>,
     languages: Vec<languages::Agreement>,
+    /// Share of the English questions above the default dial.
+    english_above: f64,
     tasks: confusion::Confusion,
     speed: Vec<speed::Speed>,
 }
@@ -78,6 +80,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let scores = scores::all(&samples, &settings);
     progress("tables, intervals and reasons");
     let labels = labels::all(&samples);
+    let (languages, english_above) = languages::agreement(&Classifier::shipped())?;
     let mut report = Report {
         weights_sha256: card::digest(WEIGHTS),
         weights_bytes: WEIGHTS.len(),
@@ -100,7 +103,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ],
         calibration: calibration::all(&samples, &scores),
         rewordings: scores.rewordings.table(),
-        languages: languages::agreement(&Classifier::shipped()),
+        languages,
+        english_above,
         tasks: confusion::of(&samples, &scores.tasks),
         speed,
     };

@@ -195,13 +195,11 @@ fn stability(report: &Report) -> String {
         ));
     }
     out.push_str("</table>");
-    if report.languages.is_empty() {
-        out.push_str("<p>No translated questions were measured.</p>");
-        return out;
-    }
-    out.push_str(
-        "<table><tr><th>language<th>questions<th>on the rung of the English one<th>in its half</tr>",
-    );
+    out.push_str(&format!(
+        "<p>Questions of our own in ten languages, by the weights that ship; {:.0} % of the English ones are above the default \
+         dial.</p><table><tr><th>language<th>questions<th>on the rung of the English one<th>the same at a dial of 50 %</tr>",
+        report.english_above * 100.0
+    ));
     for row in &report.languages {
         out.push_str(&format!(
             "<tr><td>{}<td class=n>{}{}{}",
