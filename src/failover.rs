@@ -48,6 +48,8 @@ pub struct Rest {
 #[derive(Clone, Debug)]
 pub struct Circuits {
     rest: Rest,
+    /// How much longer than said each rests, in thousandths.
+    spread: u32,
     entries: Vec<Entry>,
 }
 
@@ -114,7 +116,13 @@ pub enum Verdict {
 impl Circuits {
     /// Nobody rests.
     pub const fn new(rest: Rest) -> Self {
-        Self { rest, entries: Vec::new() }
+        Self { rest, spread: 0, entries: Vec::new() }
+    }
+
+    /// Lengthens each rest by so many thousandths of it. Where many processes stand in front of the same providers, each
+    /// draws its own: they do not all come back at the same moment.
+    pub const fn set_spread(&mut self, thousandths: u32) {
+        self.spread = thousandths;
     }
 
     /// Changes the settings; what is remembered stays.
@@ -155,13 +163,15 @@ impl Circuits {
     }
 
     fn fail(&mut self, name: &str, now: u64) {
-        let rest = self.rest;
+        let (rest, spread) = (self.rest, u64::from(self.spread));
         let Some(entry) = self.entry(name) else { return };
         entry.failures = entry.failures.saturating_add(1);
         if rest.after > 0 && entry.failures >= rest.after {
             entry.failures = 0;
             entry.rests = entry.rests.saturating_add(1);
-            let length = u64::from(rest.ms).saturating_mul(u64::from(entry.rests)).min(limits::REST_MS);
+            let length = u64::from(rest.ms).saturating_mul(u64::from(entry.rests));
+            let longer = length.saturating_mul(spread) / 1000;
+            let length = length.saturating_add(longer).min(limits::REST_MS);
             entry.until = now.saturating_add(length);
         }
     }

@@ -1,4 +1,4 @@
-//! The Worker's module in wasmtime, held to the corpus: a host that speaks as `worker/shim/index.js` does, makes no
+//! The Worker's module in wasmtime, held to the corpus: a host that speaks as `worker/js/index.js` does, makes no
 //! connection, and plays the providers.
 
 use std::{fs, sync::OnceLock};
@@ -10,11 +10,11 @@ use pointsman_corpus::{
     seen::{LOGGED, logged},
 };
 use serde_json::Value;
-use wasmtime::{Engine, Instance, Module, Store, WasmParams};
+use wasmtime::{Caller, Engine, ExternType, Instance, Linker, Module, Store, Tag, Val, WasmParams};
 
 const NOW_MS: f64 = NOW as f64 * 1000.0;
 
-/// The connection ended before a head; as the shim numbers it.
+/// The connection ended before a head; as `index.js` numbers it.
 const CUT_OFF: u32 = 2;
 
 /// The engine and the compiled module: made once, shared by all tests.
@@ -22,7 +22,7 @@ fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| {
         let folder = live::worker::build().unwrap_or_else(|failure| panic!("{failure}"));
-        let bytes = fs::read(folder.join("pointsman.wasm")).expect("the built module");
+        let bytes = fs::read(folder.join(live::worker::MODULE)).expect("the built module");
         Module::new(&Engine::default(), bytes).expect("a valid module")
     })
 }
@@ -92,17 +92,46 @@ const KEEP: u32 = 6;
 const SETTLED: u32 = 8;
 const READY: u32 = 10;
 
+/// What the calls of a request need of a host for JavaScript: a log. All else that is imported is for the rest, and traps.
+fn linker(store: &mut Store<Vec<String>>) -> Linker<Vec<String>> {
+    let mut linker = Linker::new(module().engine());
+    for import in module().imports() {
+        let (from, name) = (import.module(), import.name());
+        match import.ty() {
+            ExternType::Tag(ty) => {
+                let tag = Tag::new(&mut *store, &ty).expect("a tag");
+                linker.define(&mut *store, from, name, tag).expect("a name");
+            }
+            ExternType::Func(ty) if name.starts_with("__wbg_log_") => {
+                let log = |mut caller: Caller<'_, Vec<String>>, words: &[Val], _: &mut [Val]| {
+                    let word = |i: usize| words[i].unwrap_i32() as usize;
+                    let memory = caller.get_export("memory").and_then(wasmtime::Extern::into_memory);
+                    let line = &memory.expect("a memory").data(&caller)[word(0)..word(0) + word(1)];
+                    let line = String::from_utf8(line.to_vec()).expect("text");
+                    caller.data_mut().push(line);
+                    Ok(())
+                };
+                linker.func_new(from, name, ty, log).expect("a name");
+            }
+            _ => {}
+        }
+    }
+    linker.define_unknown_imports_as_traps(module()).expect("functions");
+    linker
+}
+
 struct Isolate {
-    store: Store<()>,
+    /// Lines of the log.
+    store: Store<Vec<String>>,
     instance: Instance,
 }
 
 impl Isolate {
     fn start(document: &str, config: &Config, case: &Case) -> Self {
-        let mut store = Store::new(module().engine(), ());
-        let instance = Instance::new(&mut store, module(), &[]).expect("it imports nothing");
+        let mut store = Store::new(module().engine(), Vec::new());
+        let instance = linker(&mut store).instantiate(&mut store, module()).expect("all that it imports");
         let mut isolate = Self { store, instance };
-        let settled = isolate.hand("settle", document.as_bytes(), |length| (length,));
+        let settled = isolate.hand("document", document.as_bytes(), |length| (length,));
         assert_eq!(settled.verb, SETTLED, "{:?}", settled.lines);
         let pairs = config.providers().iter().filter_map(|provider| {
             Some(format!("{}\n{}", provider.key_env.as_ref()?, case.key(&provider.name)?))
@@ -150,6 +179,14 @@ impl Isolate {
             lines: words.split('\n').map(str::to_owned).collect(),
             rest: data[text_at + text..text_at + text + rest].to_vec(),
         }
+    }
+
+    fn finish(&mut self, number: u32, how: u32) {
+        let finish = self
+            .instance
+            .get_typed_func::<(u32, u32, u32, f64), ()>(&mut self.store, "finish")
+            .expect("an export");
+        finish.call(&mut self.store, (number, 0, how, NOW_MS)).expect("no trap");
     }
 
     fn push(&mut self, number: u32, bytes: &[u8]) {
@@ -216,14 +253,14 @@ impl<'a> Playing<'a> {
             self.seen.delivered = Some(Delivered { status, headers, body, cut: answer.cut });
         }
         let how = if self.seen.delivered.as_ref().is_some_and(|delivered| delivered.cut) { 2 } else { 0u32 };
-        let over = self.isolate.hand("finish", &[], |none| (number, none, how, 1u32, 0u32, NOW_MS));
-        let line: Value = serde_json::from_str(&over.lines[0]).expect("a line of JSON");
+        self.isolate.finish(number, how);
+        let line: Value = serde_json::from_str(&self.isolate.store.data().concat()).expect("a line of JSON");
         self.seen.facts = logged(&line);
     }
 
     /// Notes what left, and returns what the provider makes of it.
     fn send(&mut self, reply: &Reply) -> &'a Answer {
-        let [method, url, headers @ ..] = &reply.lines[..] else { panic!("{:?}", reply.lines) };
+        let [method, url, changes @ ..] = &reply.lines[..] else { panic!("{:?}", reply.lines) };
         let mut rest = &reply.rest[..];
         let mut edits = Vec::new();
         for &[start, end, length] in &reply.places {
@@ -244,7 +281,7 @@ impl<'a> Playing<'a> {
             upstream: upstream.clone(),
             method: method.clone(),
             path: path.to_owned(),
-            headers: pairs(headers),
+            headers: changed(&self.case.headers, changes, reply.numbers[2]),
             body: pointsman::edit::apply(&self.case.body, &edits),
             splices: edits,
         });
@@ -258,8 +295,8 @@ impl<'a> Playing<'a> {
             head.push_str(&format!("\n{name}\n{}", text(value)));
         }
         let reply = self.isolate.hand("answered", head.as_bytes(), |length| (number, length, NOW_MS));
-        self.kept = Some((answer, pairs(&reply.lines)));
-        let (meter, mut peek) = (reply.numbers[1] == 1, reply.numbers[2] == 1);
+        self.kept = Some((answer, changed(&answer.pairs(), &reply.lines, reply.numbers[2])));
+        let (meter, mut peek) = (reply.numbers[0] == 1, reply.numbers[1] == 1);
         if reply.verb == EXPLAIN {
             let reply = self.isolate.hand("explained", &answer.body.0, |length| (number, length, NOW_MS));
             return (reply.verb != KEEP).then_some(reply);
@@ -283,6 +320,20 @@ impl<'a> Playing<'a> {
 /// A header's value as a host for JavaScript shows it: each byte a character.
 fn text(value: &[u8]) -> String {
     value.iter().copied().map(char::from).collect()
+}
+
+/// Headers as the reply changes them: so many names removed, then names and values set.
+fn changed(
+    headers: &[(impl AsRef<str>, impl AsRef<[u8]>)],
+    lines: &[String],
+    removed: u32,
+) -> Vec<(String, Vec<u8>)> {
+    let (removed, set) = lines.split_at(removed as usize);
+    let set = pairs(set);
+    let gone =
+        |name: &str| removed.iter().any(|known| known == name) || set.iter().any(|pair| pair.0 == name);
+    let headers = headers.iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_vec()));
+    headers.filter(|(name, _)| !gone(name)).chain(set.clone()).collect()
 }
 
 fn pairs(lines: &[String]) -> Vec<(String, Vec<u8>)> {

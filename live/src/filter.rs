@@ -21,18 +21,29 @@ pub fn build() -> Result<PathBuf, Failure> {
     package("pointsman-envoy")
 }
 
+/// The profile that doors ship with.
+const PROFILE: &str = "edge";
+
 /// Builds another filter of this workspace in the same way.
 ///
 /// # Errors
 /// As [`build`].
 pub fn package(name: &str) -> Result<PathBuf, Failure> {
+    package_as(name, PROFILE)
+}
+
+/// The same with another profile.
+///
+/// # Errors
+/// As [`build`].
+pub fn package_as(name: &str, profile: &str) -> Result<PathBuf, Failure> {
     add_target()?;
     // Not the workspace's own folder: an outer cargo may hold its lock.
     let folder = tools::root().join("target/edge");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(tools::root())
-        .args(["build", "--quiet", "--locked", "--package", name, "--profile", "edge"])
+        .args(["build", "--quiet", "--locked", "--package", name, "--profile", profile])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&folder);
     for (name, _) in std::env::vars_os() {
@@ -44,7 +55,7 @@ pub fn package(name: &str) -> Result<PathBuf, Failure> {
     }
     tools::run(&mut cargo)?;
     let file = format!("{}.wasm", name.replace('-', "_"));
-    Ok(folder.join(TARGET).join("edge").join(file))
+    Ok(folder.join(TARGET).join(profile).join(file))
 }
 
 /// Settings of an outer cargo that must not leak into this build.

@@ -1,32 +1,67 @@
-//! The Worker as it ships: the module from source, and the JavaScript beside it.
+//! The Worker as it ships: the module from source, and the JavaScript beside it, part of which is written for it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{Failure, filter, tools};
 
-/// What a bundle holds: the entry, and the module that it imports.
-pub const FILES: [&str; 2] = ["index.js", "pointsman.wasm"];
+/// What a bundle holds: the entry, what wasm-bindgen writes, what `worker` brings along, and the module.
+pub const FILES: [&str; 4] = ["index.js", "pointsman.js", "host.js", "pointsman_bg.wasm"];
+
+/// The module's place among them.
+pub const MODULE: &str = FILES[3];
 
 /// Builds it into `target/worker` and returns that folder. Up to date in a moment where nothing changed.
 ///
 /// # Errors
-/// What the compiler printed, or how to get the target.
+/// What the compiler or wasm-bindgen said, or how to get the target.
 pub fn build() -> Result<PathBuf, Failure> {
     if let Some(ready) = std::env::var_os("POINTSMAN_WORKER") {
         return Ok(PathBuf::from(ready));
     }
-    let module = filter::package("pointsman-worker")?;
+    let module = filter::package_as("pointsman-worker", "worker")?;
     let folder = tools::root().join("target/worker");
     fs::create_dir_all(&folder)?;
-    let [entry, imported] = FILES;
-    replace(&module, &folder.join(imported))?;
-    replace(&tools::root().join("worker/shim").join(entry), &folder.join(entry))?;
+    let [entry, glue, brought, bound] = FILES;
+    let from = tools::root().join("worker/js").join(entry);
+    if fs::read(&from)? != fs::read(folder.join(entry)).unwrap_or_default() {
+        put(&fs::read(&from)?, &folder.join(entry))?;
+    }
+    // Of which module the rest was made: the same one is not bound again.
+    let source = folder.join("source.wasm");
+    let bytes = fs::read(&module)?;
+    if fs::read(&source).is_ok_and(|known| known == bytes)
+        && FILES.iter().all(|file| folder.join(file).exists())
+    {
+        return Ok(folder);
+    }
+    let failed = |error: &dyn std::fmt::Display| Failure::new(format!("wasm-bindgen: {error:#}"));
+    let mut output = Bindgen::new()
+        .input_bytes("pointsman", bytes.clone())
+        .module(true)
+        .and_then(|bindgen| bindgen.typescript(false).reset_state_function(true).generate_output())
+        .map_err(|error| failed(&error))?;
+    // Its name has a digest in it; here it is one file, and stays one.
+    let snippets: Vec<_> = output.snippets().iter().filter(|(_, texts)| !texts.is_empty()).collect();
+    let [(name, texts)] = snippets[..] else { return Err(failed(&"more snippets than that of `worker`")) };
+    let [text] = &texts[..] else { return Err(failed(&"`worker` brings more than one file")) };
+    put(text.as_bytes(), &folder.join(brought))?;
+    // Cloudflare's runtime gives the module to a plain import of it.
+    let text = output.js().replace("import source ", "import ");
+    let text = text.replace(&format!("./snippets/{name}/inline0.js"), &format!("./{brought}"));
+    put(text.as_bytes(), &folder.join(glue))?;
+    put(&output.wasm_mut().emit_wasm(), &folder.join(bound))?;
+    put(&bytes, &source)?;
     Ok(folder)
 }
 
 /// By a rename: somebody may be reading the old one.
-fn replace(from: &std::path::Path, to: &std::path::Path) -> Result<(), Failure> {
+fn put(bytes: &[u8], to: &Path) -> Result<(), Failure> {
     let fresh = to.with_extension(format!("{}.new", std::process::id()));
-    fs::copy(from, &fresh)?;
+    fs::write(&fresh, bytes)?;
     Ok(fs::rename(fresh, to)?)
 }

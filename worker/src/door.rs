@@ -13,8 +13,8 @@ use pointsman::{
 use crate::{
     exchange::{self, Exchange, Exchanges, Keys, Rules, Sent, Stage},
     head::Head,
-    point::point,
-    reply::{Reply, Verb},
+    point::Point,
+    reply::{Changes, Reply, Verb},
     settings::Settings,
 };
 
@@ -27,11 +27,15 @@ pub(crate) struct Door {
     /// Why the last document cannot be used.
     wrong: Option<ConfigError>,
     circuits: Option<Circuits>,
+    /// By how many thousandths this isolate lets providers rest longer than others do.
+    spread: u32,
     /// What this isolate remembers of conversations.
     conversations: Conversations,
     exchanges: Exchanges,
     /// Memory of the last reply, used again.
     room: Vec<u8>,
+    /// Status and body of the last answer of its own.
+    said: Option<(u16, Vec<u8>)>,
 }
 
 /// Why an attempt brought no head, as the host numbers it.
@@ -48,13 +52,27 @@ impl Door {
         Reply::new(std::mem::take(&mut self.room), verb, numbers)
     }
 
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.rules.as_ref().map(|rules| &rules.settings)
+    }
+
+    /// By how many thousandths providers rest longer here than elsewhere; before the first document.
+    pub(crate) const fn set_spread(&mut self, thousandths: u32) {
+        self.spread = thousandths;
+    }
+
+    /// Status and body of the answer that was given last, once.
+    pub(crate) fn said(&mut self) -> Option<(u16, Vec<u8>)> {
+        self.said.take()
+    }
+
     /// Gives a reply's memory back.
     pub(crate) fn reuse(&mut self, room: Vec<u8>) {
         self.room = room;
     }
 
-    /// A document. `settled`, the settings that the host needs, and the names of the secrets; or `wrong`, the place, and
-    /// what is the matter. What was in force before stays so until [`keys`](Self::keys).
+    /// A document. `settled` and the names of the secrets; or `wrong`, the place, and what is the matter. What was in force before stays so until [`keys`](Self::keys).
     pub(crate) fn settle(&mut self, document: &[u8]) -> Vec<u8> {
         let read = Config::from_json(document).and_then(|config| {
             let settings = Settings::of(&config)?;
@@ -66,16 +84,7 @@ impl Door {
                     config.providers().iter().filter_map(|provider| provider.key_env.as_deref()).collect();
                 secrets.sort_unstable();
                 secrets.dedup();
-                let Settings { first_byte_timeout_ms, kv_ttl_s, log, .. } = settings;
-                let numbers = [
-                    first_byte_timeout_ms,
-                    kv_ttl_s,
-                    u32::from(log),
-                    small(limits::OPENING_MS),
-                    small(limits::REFUSAL_BODY as u64),
-                    small(limits::REFUSAL_MS),
-                ];
-                let reply = secrets.iter().fold(self.reply(Verb::Settled, &numbers), Reply::line);
+                let reply = secrets.iter().fold(self.reply(Verb::Settled, &[]), Reply::line);
                 self.settling = Some((Router::new(config), settings));
                 reply.end()
             }
@@ -97,7 +106,11 @@ impl Door {
             let keys = Keys(pairs.collect::<BTreeMap<_, _>>());
             match &mut self.circuits {
                 Some(circuits) => circuits.set_rest(exchange::rest(&settings)),
-                None => self.circuits = Some(exchange::circuits(&settings)),
+                None => {
+                    let mut circuits = Circuits::new(exchange::rest(&settings));
+                    circuits.set_spread(self.spread);
+                    self.circuits = Some(circuits);
+                }
             }
             // It names tiers of the document before.
             self.conversations = Conversations::default();
@@ -220,11 +233,17 @@ impl Door {
         if let Some(exchange) = self.exchanges.get(number) {
             exchange.status = status;
         }
+        let changes = Changes::between(&headers, &out);
+        let patience = match verdict {
+            Verdict::Deliver => [small(limits::OPENING_MS), 0],
+            Verdict::Next => [small(limits::REFUSAL_MS), small(limits::REFUSAL_BODY as u64)],
+        };
         let verb = match verdict {
             Verdict::Deliver => Verb::Deliver,
             Verdict::Next => Verb::Explain,
         };
-        self.reply(verb, &[u32::from(status), meter, peek]).headers(&out).end()
+        let numbers = [meter, peek, changes.removals(), patience[0], patience[1]];
+        self.reply(verb, &numbers).changes(&changes).end()
     }
 
     /// The body of an answer that is not delivered: `send`, or `keep` where nobody else is left and it is delivered after
@@ -241,19 +260,23 @@ impl Door {
     /// metered.
     pub(crate) fn peeked(&mut self, number: u32, bytes: &[u8], now: u64) -> Vec<u8> {
         self.push(number, bytes);
-        let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
+        let Some((sent, _)) = self.sent(number) else { return self.lost() };
         let Some((opening, _)) = &mut sent.answer else { return self.lost() };
         match opening.push(bytes) {
             Peek::Wait => self.reply(Verb::Wait, &[]).end(),
             Peek::Deliver => self.reply(Verb::Keep, &[]).end(),
-            Peek::Failed => {
-                let next = match sent.failover.opening_failed(circuits, now) {
-                    Verdict::Deliver => None,
-                    Verdict::Next => sent.failover.next(circuits, now),
-                };
-                self.or_keep(number, next)
-            }
+            Peek::Failed => self.empty(number, now),
         }
+    }
+
+    /// The stream ended in good order before any content: `send`, or `keep` where nobody else is left.
+    pub(crate) fn empty(&mut self, number: u32, now: u64) -> Vec<u8> {
+        let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
+        let next = match sent.failover.opening_failed(circuits, now) {
+            Verdict::Deliver => None,
+            Verdict::Next => sent.failover.next(circuits, now),
+        };
+        self.or_keep(number, next)
     }
 
     /// The next bytes of an answer that passes.
@@ -267,18 +290,19 @@ impl Door {
         }
     }
 
-    /// The end of an exchange, however it came, and the last bytes of its answer: `over`, the line for the log where it is logged, and the data point as JSON
-    /// where it is counted. `how` is 0 for a good end, 1 where the client left, 2 where the provider did.
+    /// The end of an exchange, however it came, and the last bytes of its answer: the line for the log where it is logged,
+    /// and the data point where it is counted. `how` is 0 for a good end, 1 where the client left, 2 where the provider
+    /// did.
     pub(crate) fn finish(
         &mut self,
         number: u32,
         last: &[u8],
         how: u32,
-        (logged, counted): (bool, bool),
+        counted: bool,
         now: u64,
-    ) -> Vec<u8> {
+    ) -> (Option<String>, Option<Point>) {
         self.push(number, last);
-        let Some(exchange) = self.exchanges.take(number) else { return self.lost() };
+        let Some(exchange) = self.exchanges.take(number) else { return (None, None) };
         let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage } = exchange;
         let sent = match stage {
             Stage::Sent(sent) => Some(*sent),
@@ -316,12 +340,8 @@ impl Door {
         };
         let summary = forward.as_ref().map(pointsman::Forward::summary);
         let receipt = receipt.as_ref();
-        let line = if logged { record::line(&facts, summary, receipt) } else { String::new() };
-        let point = if counted { point(&facts, summary, receipt) } else { String::new() };
-        if logged || counted {
-            return self.reply(Verb::Over, &[]).line(line).line(point).end();
-        }
-        self.reply(Verb::Over, &[]).end()
+        let line = rules.settings.log.then(|| record::line(&facts, summary, receipt));
+        (line, counted.then(|| Point::new(&facts, summary, receipt)))
     }
 
     /// The answer to a request that this module died of, given by the next instance of it: `answer`.
@@ -363,9 +383,15 @@ impl Door {
         match (out, rules.router.url(attempt)) {
             (Ok(out), Some(url)) => {
                 let splices = &attempt.splices;
-                let numbers = [number, small(splices.len() as u64)];
+                let changes = Changes::between(&headers, &out);
+                let numbers = [
+                    number,
+                    small(splices.len() as u64),
+                    changes.removals(),
+                    rules.settings.first_byte_timeout_ms,
+                ];
                 let reply = Reply::with_splices(room, Verb::Send, &numbers, splices);
-                let reply = reply.line(head.first()).line(url).headers(&out).splices(splices);
+                let reply = reply.line(head.first()).line(url).changes(&changes).splices(splices);
                 exchange.bytes_out = 0;
                 reply
             }
@@ -390,6 +416,7 @@ impl Door {
     }
 
     fn answer(&mut self, number: u32, status: u16, body: &[u8]) -> Vec<u8> {
+        self.said = Some((status, body.to_vec()));
         let reply = self.reply(Verb::Answer, &[number, u32::from(status)]);
         reply.line("content-type").line("application/json").bytes(body)
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use pointsman::{
     Forward, Metering, Opening, Pending, Rejection, Router,
-    failover::{Circuits, Failover, Rest},
+    failover::{Failover, Rest},
 };
 
 use crate::{head::Head, settings::Settings};
@@ -109,11 +109,6 @@ impl Exchanges {
     pub(crate) fn take(&mut self, number: u32) -> Option<Exchange> {
         self.open.remove(&number)
     }
-}
-
-/// What an isolate remembers of providers that failed.
-pub(crate) fn circuits(settings: &Settings) -> Circuits {
-    Circuits::new(rest(settings))
 }
 
 /// When a provider rests.

@@ -10,9 +10,9 @@
 //! rest       the body of an answer, or what is spliced into the client's body, piece by piece.
 //! ```
 
-use std::{borrow::Cow, fmt::Display};
+use std::fmt::Display;
 
-use pointsman::BodySplice;
+use pointsman::{BodySplice, outgoing::Header};
 
 /// Numbers behind the verb.
 const NUMBERS: usize = 7;
@@ -28,28 +28,65 @@ pub(crate) enum Verb {
     Answer = 0,
     /// Read the request's body, then call `route`, or `too_large`. Number of the exchange, most bytes.
     Body = 1,
-    /// Make an attempt. Number of the exchange, splices; method, URL, headers; what the splices put in.
+    /// Make an attempt. Number of the exchange, splices, headers to be removed, milliseconds for the head of the answer;
+    /// method, URL, the changes to the client's headers; what the splices put in.
     Send = 2,
-    /// The answer goes to the client. Status, whether its body is handed in, whether its beginning is looked at first;
-    /// headers.
+    /// The answer goes to the client. Whether its body is handed in, whether its beginning is looked at first, headers to
+    /// be removed, milliseconds for the beginning; the changes to the provider's headers.
     Deliver = 3,
-    /// Hand in the body to learn why. As `Deliver`.
+    /// Hand in the body to learn why. As `Deliver`, with bytes and milliseconds for that.
     Explain = 4,
     /// Hand in more.
     Wait = 5,
     /// What was answered last is delivered after all.
     Keep = 6,
-    /// The exchange is over: the log's line, the data point.
-    Over = 7,
-    /// The document is right. Milliseconds for the first byte, seconds in KV, whether there is a log, milliseconds for an
-    /// opening, bytes and milliseconds for a refusal; the secrets' names.
+    /// The document is right: the secrets' names.
     Settled = 8,
     /// The document is wrong: the place, the message.
     Wrong = 9,
     /// The document is in force.
     Ready = 10,
-    /// Where the module died.
-    Trace = 11,
+}
+
+impl Verb {
+    /// Of a reply without splices: the verb, where it is one that the host reads itself, and its lines.
+    pub(crate) fn read(reply: &[u8]) -> (Option<Self>, Vec<String>) {
+        let word = |at: usize| {
+            let bytes = reply.get(at..).and_then(|bytes| bytes.first_chunk());
+            bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        };
+        let verb = (word(8) == Self::Settled as u32).then_some(Self::Settled);
+        let end = HEAD.saturating_add(word(0) as usize);
+        let text = String::from_utf8_lossy(reply.get(HEAD..end).unwrap_or_default());
+        let lines = if text.is_empty() { Vec::new() } else { text.split('\n').map(str::to_owned).collect() };
+        (verb, lines)
+    }
+}
+
+/// What makes the headers that the host has into those that are to leave.
+#[derive(Debug)]
+pub(crate) struct Changes<'a> {
+    pub(crate) removed: Vec<&'a str>,
+    pub(crate) set: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Changes<'a> {
+    /// From those that came to those that leave.
+    pub(crate) fn between(came: &[(&'a str, &'a [u8])], leave: &'a [Header<'_>]) -> Self {
+        let stays = |(name, value): &(&str, &[u8])| leave.iter().any(|(n, v)| n == name && v == value);
+        let named = |name: &str| leave.iter().any(|(known, _)| known == name);
+        let removed = came.iter().filter(|(name, _)| !named(name)).map(|(name, _)| *name).collect();
+        // One value of several that is gone: what is left is set anew.
+        let changed = |name: &str| came.iter().any(|header| header.0 == name && !stays(header));
+        let new = |name: &str, value: &[u8]| !came.iter().any(|header| header.0 == name && header.1 == value);
+        let set = leave.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        Self { removed, set: set.filter(|(name, value)| new(name, value) || changed(name)).collect() }
+    }
+
+    /// How many are removed.
+    pub(crate) fn removals(&self) -> u32 {
+        number(self.removed.len())
+    }
 }
 
 /// A reply that is being written.
@@ -96,9 +133,12 @@ impl Reply {
         self
     }
 
-    /// All headers: a name and a value, a line each.
-    pub(crate) fn headers(mut self, headers: &[(Cow<'_, str>, Cow<'_, [u8]>)]) -> Self {
-        for (name, value) in headers {
+    /// What is to be changed of headers: names to be removed, then names and values to be set.
+    pub(crate) fn changes(mut self, changes: &Changes<'_>) -> Self {
+        for name in &changes.removed {
+            self = self.line(name);
+        }
+        for (name, value) in &changes.set {
             self.divide();
             self.out.extend_from_slice(name.as_bytes());
             self.out.push(b'\n');
@@ -153,11 +193,11 @@ mod tests {
     #[test]
     fn a_reply_is_laid_out_as_said() {
         let splices = [BodySplice { start: 3, end: 5, with: b"xyz".to_vec() }];
-        let headers = [(Cow::Borrowed("a"), Cow::Borrowed(&b"1"[..]))];
+        let changes = Changes { removed: vec!["host"], set: vec![("a", b"1")] };
         let reply = Reply::with_splices(vec![9; 100], Verb::Send, &[7, 1], &splices);
-        let reply = reply.line("POST").line("http://h/").headers(&headers).splices(&splices);
+        let reply = reply.line("POST").line("http://h/").changes(&changes).splices(&splices);
         let word = |i: usize| u32::from_le_bytes(reply[i * 4..i * 4 + 4].try_into().expect("four bytes"));
-        let text = "POST\nhttp://h/\na\n1";
+        let text = "POST\nhttp://h/\nhost\na\n1";
         assert_eq!(
             [word(0), word(1), word(2), word(3), word(4), word(5)],
             [text.len() as u32, 3, 2, 7, 1, 0]
@@ -165,5 +205,20 @@ mod tests {
         assert_eq!([word(10), word(11), word(12)], [3, 5, 3]);
         assert_eq!(&reply[52..], format!("{text}xyz").as_bytes());
         assert_eq!(Reply::new(Vec::new(), Verb::Wait, &[]).end().len(), HEAD);
+    }
+    #[test]
+    fn changes_lead_from_one_list_to_the_other() {
+        use std::borrow::Cow;
+        let came: [(&str, &[u8]); 4] =
+            [("host", b"h"), ("accept", b"*/*"), ("authorization", b"Bearer a"), ("set-cookie", b"a=1")];
+        let leave: [Header<'_>; 4] = [
+            (Cow::Borrowed("accept"), Cow::Borrowed(b"*/*")),
+            (Cow::Borrowed("set-cookie"), Cow::Borrowed(b"a=1")),
+            (Cow::Borrowed("authorization"), Cow::Borrowed(b"Bearer b")),
+            (Cow::Borrowed("x-new"), Cow::Borrowed(b"1")),
+        ];
+        let changes = Changes::between(&came, &leave);
+        assert_eq!(changes.removed, ["host"]);
+        assert_eq!(changes.set, [("authorization", &b"Bearer b"[..]), ("x-new", b"1")]);
     }
 }

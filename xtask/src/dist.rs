@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use live::{Failure, component, filter, tools};
+use live::{Failure, component, filter, tools, worker};
 use pointsman_cli::paint;
 
 use crate::progress::Progress;
@@ -13,15 +13,19 @@ pub(crate) fn run() -> Result<(), Failure> {
     let filter = filter::build()?;
     progress.step("building the component");
     let component = component::build()?;
+    progress.step("building the Worker");
+    let worker = worker::build()?;
     drop(progress);
     ship(&filter, "pointsman.wasm")?;
-    ship(&component, "pointsman.component.wasm")
+    ship(&component, "pointsman.component.wasm")?;
+    worker::FILES.into_iter().try_for_each(|name| ship(&worker.join(name), &format!("worker/{name}")))
 }
 
 fn ship(built: &Path, name: &str) -> Result<(), Failure> {
     let folder = tools::root().join("target/dist");
-    fs::create_dir_all(&folder)?;
-    let bytes = fs::copy(built, folder.join(name))?;
+    let to = folder.join(name);
+    fs::create_dir_all(to.parent().unwrap_or(&folder))?;
+    let bytes = fs::copy(built, to)?;
     paint::done(&format!("target/dist/{name}, {} KB", bytes.div_ceil(1000)));
     Ok(())
 }

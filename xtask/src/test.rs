@@ -8,7 +8,7 @@ use std::{
 };
 
 use anstream::println;
-use live::{Failure, filter, tools, worker};
+use live::{Failure, filter, gateway, tools, worker};
 use serde_json::Value;
 
 use crate::{
@@ -33,6 +33,7 @@ struct Tools {
     wasm: PathBuf,
     workerd: PathBuf,
     worker: PathBuf,
+    command: PathBuf,
 }
 
 /// Runs all sections, also after one has failed.
@@ -61,12 +62,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         check(cargo(&["build", "--package", "pointsman", "--locked", "--target", NO_STD]))
     });
     let mut tools = None;
-    tally.section("Envoy and the filter, workerd and the Worker, as they ship", || {
+    tally.section("Envoy and the filter, workerd and the Worker, the gateway, as they ship", || {
         let (envoy, wasm) = (tools::envoy()?, filter::build()?);
         let (workerd, worker) = (tools::workerd()?, worker::build()?);
         let size = |file: &Path| Ok::<_, Failure>(std::fs::metadata(file)?.len().div_ceil(1000));
-        let note = format!("filter {} KB, Worker {} KB", size(&wasm)?, size(&worker.join(worker::FILES[1]))?);
-        tools = Some(Tools { envoy, wasm, workerd, worker });
+        let note = format!("filter {} KB, Worker {} KB", size(&wasm)?, size(&worker.join(worker::MODULE))?);
+        tools = Some(Tools { envoy, wasm, workerd, worker, command: gateway::build()? });
         Ok(Outcome::Ran { passed: 1, failed: 0, note, output: String::new() })
     });
     tally.section("tests: core, command, doors, real Envoy, real workerd, SDKs", || tests(tools.as_ref()));
@@ -141,6 +142,7 @@ fn tests(tools: Option<&Tools>) -> Result<Outcome, Failure> {
         .env("POINTSMAN_WASM", &tools.wasm)
         .env("POINTSMAN_WORKERD", &tools.workerd)
         .env("POINTSMAN_WORKER", &tools.worker)
+        .env("POINTSMAN_COMMAND", &tools.command)
         .env("RUST_BACKTRACE", "0");
     let mut suite = String::new();
     let (mut passed, mut failed, mut ignored) = (0, 0, 0);
@@ -257,6 +259,7 @@ fn demo(tools: &Tools, host: &str) -> Result<(Value, String), Failure> {
         .env("POINTSMAN_WASM", &tools.wasm)
         .env("POINTSMAN_WORKERD", &tools.workerd)
         .env("POINTSMAN_WORKER", &tools.worker)
+        .env("POINTSMAN_COMMAND", &tools.command)
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .output()?;

@@ -88,12 +88,16 @@ fn the_gateway_decides_sends_and_bills_as_the_core_does() {
 fn workerd_decides_sends_and_bills_as_the_core_does() {
     let mut cuts = Cuts::drawn("real workerd");
     let mut door = HostDoor::new("real workerd", Failover::Core, &CONNECTION, workerd);
-    let ended = "the client sees a good end where the provider broke off";
+    // Told by the Worker that the body broke, its server writes the last chunk all the same.
+    let ended = "workerd's server ends a chunked body in good order, whatever became of it";
     let known = [
         ("answer compressed all the same", "workerd decodes answers, and this one is no whole gzip"),
         ("answer half a stream", ended),
         ("answer half a messages stream", ended),
-        ("answer half a responses stream", "a break before any content becomes the router's own 500"),
+        (
+            "answer half a responses stream",
+            "it asks the next target where a stream breaks before any content",
+        ),
         ("failover all reset", "workerd does not tell a reset from a refusal"),
         ("failover all reset, in Anthropic's words", "workerd does not tell a reset from a refusal"),
     ];

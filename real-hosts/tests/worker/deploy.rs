@@ -71,5 +71,5 @@ fn wrangler_takes_it_without_a_network() {
     let out = std::fs::read_dir(folder.path().join("out")).expect("the bundle");
     let names: Vec<String> =
         out.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    assert!(names.iter().any(|name| name.ends_with("pointsman.wasm")), "{names:?}");
+    assert!(names.iter().any(|name| name.ends_with("pointsman_bg.wasm")), "{names:?}");
 }

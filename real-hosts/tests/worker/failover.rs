@@ -25,6 +25,8 @@ async fn stage() -> &'static Stage {
         ("wait", 2),
         ("unpaid", 2),
         ("before", 2),
+        ("breaks", 2),
+        ("lone", 1),
         ("after", 2),
         ("all", 3),
         ("one", 1),
@@ -214,6 +216,35 @@ fn an_error_in_place_of_an_answer_leads_to_the_next_one_and_a_later_one_is_the_c
         assert!(answer.text().contains(r#""error""#), "{}", answer.text());
         assert!(answer.text().contains(r#""content""#), "after some of the answer: {}", answer.text());
         assert_eq!(stage.counts("after", 2), [1, 0], "nothing is sent twice");
+    });
+}
+
+#[test]
+fn a_stream_that_breaks_before_any_content_leads_to_the_next_one() {
+    play(async {
+        let stage = stage().await;
+        for (number, fault) in [
+            Fault::ErrorInStreamBeforeContent,
+            Fault::CutStream { after_events: 0 },
+            Fault::CutStream { after_events: 1 },
+            Fault::EndEarly { after_events: 1 },
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let about = format!("{fault:?}");
+            stage.provider("breaks-a").set_fault(fault);
+            let answer = Ask::json(CHAT, &streamed("breaks")).send(stage.address()).await;
+            assert_eq!(answer.header("x-pointsman-model"), "breaks-b/model-b", "{about}: {}", answer.text());
+            assert!(answer.text().ends_with("data: [DONE]\n\n"), "{about}: {}", answer.text());
+            assert!(!answer.text().contains("model-a"), "{about}: {}", answer.text());
+            assert_eq!(stage.counts("breaks", 2), [number + 1, number + 1], "{about}");
+        }
+        // Nobody else is left: the client is told, in its own dialect.
+        stage.provider("lone-a").set_fault(Fault::CutStream { after_events: 1 });
+        let answer = Ask::json(CHAT, &streamed("lone")).send(stage.address()).await;
+        assert_eq!(answer.status, 502, "{}", answer.text());
+        assert_eq!(answer.json()["error"]["code"], "pointsman_upstream_reset", "{}", answer.text());
     });
 }
 

@@ -78,8 +78,8 @@ fn a_stream_that_breaks_off_breaks_off_for_the_client_too() {
         let stage = stage().await;
         stage.provider("cut-a").set_fault(Fault::CutStream { after_events: 4 });
         let answer = Ask::json(CHAT, &streamed("cut")).send(stage.address()).await;
-        // workerd's own server ends such a body in good order, that of a Worker in plain JavaScript too: what tells the
-        // client is that the last event is missing.
+        // The Worker's body breaks, and workerd says so in its log; but its own server writes the last chunk all the same,
+        // for a Worker in plain JavaScript too. What tells the client is that the last event is missing.
         assert_eq!(answer.status, 200);
         assert_eq!(answer.text().matches("data: ").count(), 4, "what came, came: {}", answer.text());
         assert!(!answer.text().contains("[DONE]"), "{}", answer.text());

@@ -34,7 +34,9 @@ fn after_a_trap_the_next_request_is_served() {
             std::fs::write(folder.path().join("index.js"), entry).expect("a file");
             folder.path().clone_into(&mut site.folder);
             site.modules =
-                ["index.js", "trapped.js", "worker.js", "pointsman.wasm"].map(str::to_owned).to_vec();
+                ["index.js", "trapped.js", "worker.js", "pointsman.js", "host.js", "pointsman_bg.wasm"]
+                    .map(str::to_owned)
+                    .to_vec();
         })
         .await;
         for (path, body) in [(CHAT, chat("one", "hi")), ("/v1/messages", messages("one", "hi"))] {
