@@ -66,14 +66,23 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Failover {
     dialect: Option<Dialect>,
-    /// Provider and target of each attempt.
-    attempts: Vec<(String, String)>,
-    made: Vec<bool>,
-    /// Providers that this request does not go to again.
-    closed: Vec<String>,
+    /// Names of all providers and targets, end to end.
+    names: String,
+    /// The attempts in order.
+    ways: Vec<Way>,
     current: Option<usize>,
     count: u32,
     last: Option<Failure>,
+}
+
+/// An attempt, by the places of its names.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    provider: (usize, usize),
+    target: (usize, usize),
+    made: bool,
+    /// This request does not go to the provider again.
+    closed: bool,
 }
 
 /// Why an attempt brought no answer.
@@ -194,27 +203,39 @@ impl Circuits {
 impl Failover {
     /// The way of a decided request.
     pub fn new(forward: &Forward) -> Self {
-        let attempts: Vec<_> = forward
-            .attempts()
-            .iter()
-            .map(|attempt| (attempt.provider.clone(), attempt.target.clone()))
-            .collect();
-        let made = attempts.iter().map(|_| false).collect();
+        let attempts = forward.attempts();
+        // One allocation for all names: most requests need them for one attempt only.
+        let mut names = String::with_capacity(
+            attempts.iter().map(|attempt| attempt.provider.len().saturating_add(attempt.target.len())).sum(),
+        );
+        let mut place = |name: &str| {
+            let start = names.len();
+            names.push_str(name);
+            (start, names.len())
+        };
+        let way = |attempt: &Attempt| Way {
+            provider: place(&attempt.provider),
+            target: place(&attempt.target),
+            made: false,
+            closed: false,
+        };
+        let ways = attempts.iter().map(way).collect();
         let dialect = forward.summary().dialect;
-        Self { dialect, attempts, made, closed: Vec::new(), current: None, count: 0, last: None }
+        Self { dialect, names, ways, current: None, count: 0, last: None }
     }
 
     /// Index of the attempt to be made, in the order of the decision; those who rest come last, since a target that
     /// rests is better than none. `None` where all were made.
     pub fn next(&mut self, circuits: &Circuits, now: u64) -> Option<usize> {
         let resting = |at: &usize| {
-            self.attempts.get(*at).is_some_and(|(provider, target)| circuits.resting(provider, target, now))
+            let way = self.ways.get(*at);
+            way.is_some_and(|way| circuits.resting(self.name(way.provider), self.name(way.target), now))
         };
         let mut open = self.open().filter(|at| !resting(at));
         let next = open.next().or_else(|| self.open().next());
         drop(open);
-        if let Some(made) = next.and_then(|at| self.made.get_mut(at)) {
-            *made = true;
+        if let Some(way) = next.and_then(|at| self.ways.get_mut(at)) {
+            way.made = true;
             self.count = self.count.saturating_add(1);
         }
         self.current = next.or(self.current);
@@ -229,8 +250,8 @@ impl Failover {
     /// The attempt brought no answer.
     pub fn failed(&mut self, circuits: &mut Circuits, now: u64, failure: Failure) {
         self.last = Some(failure);
-        if let Some((provider, _)) = self.current() {
-            circuits.fail(provider, now);
+        if let Some(way) = self.current() {
+            circuits.fail(self.name(way.provider), now);
         }
     }
 
@@ -243,16 +264,17 @@ impl Failover {
     /// The head of an answer came.
     pub fn answered(&mut self, circuits: &mut Circuits, now: u64, head: &AnswerHead<'_>) -> Verdict {
         self.last = None;
-        let Some((provider, target)) = self.current().cloned() else { return Verdict::Deliver };
+        let Some(way) = self.current() else { return Verdict::Deliver };
+        let provider = self.name(way.provider);
         match head.status {
-            500.. => circuits.fail(&provider, now),
-            402 => circuits.rest_for(&provider, now, limits::REST_MS),
-            _ => circuits.succeed(&provider),
+            500.. => circuits.fail(provider, now),
+            402 => circuits.rest_for(provider, now, limits::REST_MS),
+            _ => circuits.succeed(provider),
         }
         if matches!(head.status, 429 | 503 | 529)
             && let Some(wait) = head.wait(now)
         {
-            circuits.rest_for(&target, now, wait);
+            circuits.rest_for(self.name(way.target), now, wait);
         }
         let word = head.should_retry.map(<[u8]>::trim_ascii);
         // Refused for its key, or by its own word: not this provider again.
@@ -270,8 +292,8 @@ impl Failover {
         if !says_unpaid(body) {
             return;
         }
-        if let Some((provider, _)) = self.current() {
-            circuits.rest_for(provider, now, limits::REST_MS);
+        if let Some(way) = self.current() {
+            circuits.rest_for(self.name(way.provider), now, limits::REST_MS);
         }
         self.close();
     }
@@ -284,27 +306,32 @@ impl Failover {
             Some(Failure::Opening) => (502, "upstream_error", "answered with an error"),
             Some(Failure::Connect) | None => (502, "upstream_unreachable", "could not be reached"),
         };
-        let provider = self.current().map_or("no provider", |(provider, _)| provider);
+        let provider = self.current().map_or("no provider", |way| self.name(way.provider));
         let message = format!("{provider} {what}; {} attempts were made", self.count);
         Rejection::new(self.dialect, status, code, &message)
     }
 
-    fn current(&self) -> Option<&(String, String)> {
-        self.attempts.get(self.current?)
+    fn current(&self) -> Option<Way> {
+        self.ways.get(self.current?).copied()
+    }
+
+    fn name(&self, (start, end): (usize, usize)) -> &str {
+        self.names.get(start..end).unwrap_or_default()
     }
 
     fn close(&mut self) {
-        if let Some(provider) = self.current().map(|(provider, _)| provider.clone()) {
-            self.closed.push(provider);
+        let Some(current) = self.current() else { return };
+        let (names, name) = (&self.names, |(start, end): (usize, usize)| start..end);
+        let provider = names.get(name(current.provider));
+        for way in self.ways.iter_mut().filter(|way| names.get(name(way.provider)) == provider) {
+            way.closed = true;
         }
     }
 
     /// Attempts that may still be made.
     fn open(&self) -> impl Iterator<Item = usize> {
-        let attempts = self.attempts.iter().zip(&self.made).enumerate();
-        attempts
-            .filter(|(_, ((provider, _), made))| !**made && !self.closed.contains(provider))
-            .map(|(at, _)| at)
+        let open = |(at, way): (usize, &Way)| (!way.made && !way.closed).then_some(at);
+        self.ways.iter().enumerate().filter_map(open)
     }
 
     fn or_deliver(&self) -> Verdict {
