@@ -2,24 +2,36 @@
 
 /// Whether `text` holds any of the phrases, which are in lower case. For short texts: bound `text` before.
 pub(super) fn holds(text: &[u8], phrases: &[&str]) -> bool {
-    // By the letter a phrase begins with, one bit for each letter that follows, in either case: few pairs begin one.
+    // By a letter, one bit for each that follows it in a phrase, in either case: at the beginning, and one further on. Few
+    // words begin like a phrase for three letters.
     let class = |byte: u8| usize::from(byte & 31);
-    let mut pairs = [0u32; 32];
+    let (mut seconds, mut thirds) = ([0u32; 32], [0u32; 32]);
     for phrase in phrases {
-        let (first, follow) = match *phrase.as_bytes() {
+        let (first, second, third) = match *phrase.as_bytes() {
             [] => continue,
-            [only] => (only, u32::MAX),
-            [first, second, ..] => (first, 1 << class(second)),
+            [first] => {
+                thirds = [u32::MAX; 32];
+                (first, u32::MAX, None)
+            }
+            [first, second] => (first, 1 << class(second), Some((second, u32::MAX))),
+            [first, second, third, ..] => (first, 1 << class(second), Some((second, 1 << class(third)))),
         };
-        if let Some(bits) = pairs.get_mut(class(first)) {
-            *bits |= follow;
+        if let Some(bits) = seconds.get_mut(class(first)) {
+            *bits |= second;
+        }
+        if let Some((second, third)) = third
+            && let Some(bits) = thirds.get_mut(class(second))
+        {
+            *bits |= third;
         }
     }
+    let follows =
+        |sets: &[u32; 32], one, two| sets.get(class(one)).is_some_and(|bits| bits & 1 << class(two) != 0);
     let begins_here = |at: usize| begins(text.get(at..).unwrap_or_default(), phrases);
-    let within = text.array_windows::<2>().enumerate().any(|(at, &[first, second])| {
-        pairs.get(class(first)).is_some_and(|bits| bits & 1 << class(second) != 0) && begins_here(at)
+    let within = text.array_windows::<3>().enumerate().any(|(at, &[first, second, third])| {
+        follows(&seconds, first, second) && follows(&thirds, second, third) && begins_here(at)
     });
-    within || text.len().checked_sub(1).is_some_and(begins_here)
+    within || (text.len().saturating_sub(2)..text.len()).any(begins_here)
 }
 
 /// Whether `text` begins with any of the phrases, which are in lower case and not empty.
@@ -59,6 +71,8 @@ mod tests {
     fn phrases_are_found_in_any_case_and_not_in_part() {
         assert!(holds(b"It STILL fails.", &["still fails"]));
         assert!(!holds(b"It still fail", &["still fails"]));
+        assert!(holds(b"It FAILS", &["x", "ails"]) && holds(b"at", &["at"]) && holds(b"plan B", &["b"]));
+        assert!(holds(b"no way", &["no"]) && holds(b"say no", &["no"]) && !holds(b"nay", &["no", "ys"]));
         assert!(!holds(b"", &["x"]));
         assert!(begins(b"Error: no", &["error"]) && !begins(b"an error", &["error"]));
         assert_eq!(trimmed(br"\n \tx"), b"x");
