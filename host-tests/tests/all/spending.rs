@@ -74,7 +74,8 @@ fn workers_share_what_is_spent_and_lose_no_charge_to_each_other() {
         worker.rival(round);
         assert_eq!(ask(worker).status, 200, "{round}");
         let shared = worker.shared();
-        (one.resume(shared.clone()), other.resume(shared));
+        one.resume(shared.clone());
+        other.resume(shared);
     }
     for worker in [&mut one, &mut other] {
         assert_eq!(worker.exchange(chat(), unreachable).status, 429);
