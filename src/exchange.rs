@@ -25,7 +25,7 @@ use crate::{
     budget::{self, Account, Standing, Tab},
     catalog::Auth,
     classify::{Classifier, Difficulty, Judgement, Task, Text, UNSURE},
-    config::{Alias, Config, Ladder, Level, OnUnreadable, Provider, Rule},
+    config::{Alias, Config, Ladder, Level, Mode, OnUnreadable, Provider, Rule},
     edit::{Answer, BodySplice, HeaderEdit, Rejection},
     effort::Effort,
     limits,
@@ -35,6 +35,7 @@ use crate::{
         self, Ask, Course, Decision, Forced, NoCandidate, Obstacle, Reason, Remembered, course, memory,
     },
     price::PicoUsd,
+    samples::{self, Classes, Plan, Unfit},
     traits::Traits,
     wire::{
         Dialect, Role,
@@ -48,6 +49,7 @@ use crate::{
 pub struct Router {
     config: Config,
     classifier: Classifier,
+    classes: Classes,
 }
 
 /// A request's method, path and headers.
@@ -117,6 +119,15 @@ pub struct Forward {
     tab: Option<Box<Tab>>,
     /// What a target's answer is expected to use, where a budget is charged for it.
     expected: Option<Box<Usage>>,
+    sampled: Option<Box<Sampled>>,
+}
+
+/// Whether a request is asked more than once, where its tier says so.
+#[derive(Debug)]
+struct Sampled {
+    plan: Result<Plan, Unfit>,
+    /// The next tier, for a cascade.
+    up: Option<Forward>,
 }
 
 /// What is to be remembered of a decision.
@@ -285,7 +296,7 @@ impl RequestHead<'_> {
 impl Router {
     /// Makes a configuration ready.
     pub fn new(config: Config) -> Self {
-        Self { config, classifier: Classifier::shipped() }
+        Self { config, classifier: Classifier::shipped(), classes: Classes::shipped() }
     }
 
     /// The configuration.
@@ -441,6 +452,7 @@ impl Router {
             memo: None,
             tab: None,
             expected: None,
+            sampled: None,
         }
     }
 
@@ -486,6 +498,27 @@ impl Router {
             })
         };
         choices.filter_map(attempt).take(limits::ATTEMPTS).collect()
+    }
+
+    /// Whether the decided tier asks more than once.
+    fn plan(
+        &self,
+        ladder: &Ladder,
+        decision: &Decision,
+        attempts: &[Attempt],
+        body: &[u8],
+        (view, story): (&RequestView, &Story),
+    ) -> Option<Result<Plan, Unfit>> {
+        let sampling = ladder.tiers.get(decision.tier)?.samples?;
+        let first = attempts.first()?;
+        let mode = match sampling.mode {
+            Mode::Auto => {
+                let model = &self.config.targets.get(first.index?)?.model;
+                self.classes.mode(&model.id, model.reasoning.thinks, first.effort)
+            }
+            mode => Some(mode),
+        };
+        Some(samples::plan(&sampling, mode, body, view, story))
     }
 
     fn ask(
@@ -807,21 +840,35 @@ impl Heard<'_> {
             return Routed::Reject(no_candidate(pending.dialect, alias, &none));
         }
         // Estimating costs time, and only budgets need it.
-        let expected = (!spent.is_empty()).then(|| Usage {
+        let plan = router.plan(ladder, &decision, &attempts, body, (&view, &story));
+        let plan = plan.filter(|_| pending.endpoint == EndpointKind::Create);
+        let up = plan.as_ref().and_then(|plan| plan.as_ref().ok()).filter(|plan| plan.mode == Mode::Cascade);
+        let up = up.and_then(|_| {
+            let highest = ceiling.map_or(usize::MAX, |(_, ceiling)| ceiling);
+            let decision = policy::above(config, ladder, &decision, &ask, highest)?;
+            let read = (body, &view, pending.endpoint);
+            Some((decision.tier, router.attempts(&pending.head, ladder, &decision, &ask, read)))
+        });
+        let wanted = !spent.is_empty() || matches!(plan, Some(Ok(_)));
+        let expected = wanted.then(|| Usage {
             input: Some(view.estimate(body).likely),
             output: Some(limits::EXPECTED_OUTPUT.min(view.max_output.unwrap_or(u64::MAX))),
             ..Usage::NONE
         });
-        let tab = expected.map(|expected| {
+        let tab = expected.filter(|_| !spent.is_empty()).map(|expected| {
             let cost = |attempt: &Attempt| config.cost(attempt.index, &expected, Some(asked_at));
+            let dearest = |attempts: &[Attempt]| attempts.iter().filter_map(cost).max().unwrap_or_default();
+            let most = plan.as_ref().and_then(|plan| plan.as_ref().ok()).map_or(1, Plan::most);
+            let above = up.as_ref().map_or(PicoUsd::ZERO, |(_, attempts)| dearest(attempts));
             Tab {
                 accounts: spent.iter().map(|(account, _)| *account).collect(),
-                estimate: attempts.iter().filter_map(cost).max().unwrap_or_default(),
+                estimate: dearest(&attempts).saturating_mul(most as u64).saturating_add(above),
             }
         });
-        Routed::Forward(Forward {
+        let mut forward = Forward {
             edits: pending.head.edits,
             attempts,
+            sampled: None,
             tab: tab.map(Box::new),
             expected: expected.map(Box::new),
             dialect: Some(pending.dialect),
@@ -846,7 +893,23 @@ impl Heard<'_> {
                 client: pending.hints.client,
                 stream: view.stream,
             },
-        })
+        };
+        forward.sampled = plan.map(|plan| {
+            let up = up.map(|(tier, attempts)| Forward {
+                edits: forward.edits.clone(),
+                attempts,
+                summary: Summary {
+                    tier: ladder.tiers.get(tier).map(|tier| tier.name.clone()),
+                    ..forward.summary.clone()
+                },
+                tab: None,
+                expected: forward.expected.clone(),
+                sampled: None,
+                ..forward
+            });
+            Box::new(Sampled { plan, up })
+        });
+        Routed::Forward(forward)
     }
 }
 
@@ -871,6 +934,50 @@ impl Forward {
             Some(standing) => Routed::Reject(standing.refusal(dialect, now)),
             None => Routed::Forward(self),
         }
+    }
+
+    /// How it is asked more than once, where its tier says so and it qualifies. A door that cannot do it asks once.
+    pub fn sampling(&self) -> Option<&Plan> {
+        self.sampled.as_ref()?.plan.as_ref().ok()
+    }
+
+    /// Why it is asked once although its tier says otherwise.
+    pub fn not_sampled(&self) -> Option<Unfit> {
+        self.sampled.as_ref()?.plan.as_ref().err().copied()
+    }
+
+    /// The same request to the next tier, for a cascade.
+    pub fn up(&self) -> Option<&Self> {
+        self.sampled.as_ref()?.up.as_ref()
+    }
+
+    /// What a sample is taken to have cost that is cancelled while this upstream is at work.
+    pub fn cancelled(&self, upstream: &str, router: &Router, unix_seconds: Option<u64>) -> Receipt {
+        let head = ResponseHead { status: 200, ..ResponseHead::default() };
+        let receipt = self.respond(Some(upstream), &head).finish(router, unix_seconds);
+        Receipt { status: 0, ..receipt }
+    }
+
+    /// Headers of an answer that is one of several samples: what came of them, and what all of them cost. Empty where the
+    /// operator switched such headers off.
+    pub fn sample_headers(
+        &self,
+        report: &str,
+        total: Option<&Receipt>,
+        cancelled: usize,
+    ) -> Vec<(&'static str, String)> {
+        if !self.response_headers {
+            return Vec::new();
+        }
+        let mut headers = Vec::from([("x-pointsman-samples", header_text(report))]);
+        if let Some(total) = total {
+            let mut cost = total.cost.unwrap_or_default().to_string();
+            if let Some(estimated) = total.estimated {
+                cost.push_str(&format!(" and about {estimated} for {cancelled} cancelled"));
+            }
+            headers.push(("x-pointsman-samples-cost", cost));
+        }
+        headers
     }
 
     /// What budgets are charged for it; `None` where none concerns it.
@@ -990,6 +1097,28 @@ impl Receipt {
     /// What budgets are charged: the cost, else the estimate, else nothing.
     pub fn charge(&self) -> PicoUsd {
         self.cost.or(self.estimated).unwrap_or_default()
+    }
+
+    /// As the receipt of a sample whose answer was not delivered: it was paid, and in place of nothing.
+    #[must_use]
+    pub fn beside(mut self) -> Self {
+        self.baseline = self.cost.map(|_| PicoUsd::ZERO);
+        self.remembered = None;
+        self
+    }
+
+    /// With what another sample used and cost added. What is said of the answer stays as it is.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        let sum = |one: Option<PicoUsd>, other: Option<PicoUsd>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        self.cost = sum(self.cost, other.cost);
+        self.baseline = sum(self.baseline, other.baseline);
+        self.estimated = sum(self.estimated, other.estimated);
+        self.metered.usage = self.metered.usage.with(&other.metered.usage);
+        self
     }
 }
 

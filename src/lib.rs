@@ -80,6 +80,7 @@ pub mod policy;
 pub mod price;
 pub mod record;
 mod reject;
+pub mod samples;
 pub mod traits;
 pub mod wire;
 

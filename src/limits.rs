@@ -124,6 +124,20 @@ pub const KEYWORD_TEXT: usize = 4 * 1024;
 /// Conversations that a process or isolate remembers, some 60 bytes each. Losing one costs nothing but sharpness.
 pub const CONVERSATIONS: usize = 16 * 1024;
 
+/// Samples of one request, the one of the next tier not counted. More votes help easy questions and hurt hard ones (arXiv
+/// 2403.02419): a small bound costs nothing.
+pub const SAMPLES: u16 = 15;
+
+/// Body of an answer that is one of several samples, in bytes. Answers that can be compared are short; with their thinking
+/// they stay far below.
+pub const SAMPLE_BODY: usize = 4 * 1024 * 1024;
+
+/// Label that is compared, in bytes.
+pub const LABEL: usize = 64;
+
+/// Steps of one look through a JSON schema and a value. What is not reached counts as valid.
+pub const SCHEMA_STEPS: u32 = 100_000;
+
 /// Budgets of a configuration. Each costs a look at every request.
 pub const BUDGETS: usize = 64;
 

@@ -337,6 +337,21 @@ pub fn obey(config: &Config, ladder: &Ladder, rule: &Rule, ask: &mut Ask) -> boo
     moved
 }
 
+/// The next tier that can serve the request, not above `highest`.
+pub fn above(
+    config: &Config,
+    ladder: &Ladder,
+    decision: &Decision,
+    ask: &Ask,
+    highest: usize,
+) -> Option<Decision> {
+    let tiers = ladder.tiers.iter().enumerate().skip(decision.tier.saturating_add(1));
+    tiers.filter(|(tier, _)| *tier <= highest).find_map(|(tier, rung)| {
+        let choices = candidates(config, rung, ask, decision.drop_foreign_thinking);
+        (!choices.is_empty()).then(|| Decision { tier, choices, ..decision.clone() })
+    })
+}
+
 /// Puts the target that answered last before the others of its tier: its cache is warm.
 pub fn warm_first(config: &Config, ladder: &Ladder, decision: &mut Decision, memory: &Remembered) {
     let Some(tier) = ladder.tiers.get(decision.tier) else { return };

@@ -18,6 +18,7 @@ use crate::{
     exchange::{Receipt, Summary},
     price::PicoUsd,
     reject::quote,
+    samples::Plan,
     wire::Dialect,
 };
 
@@ -106,6 +107,12 @@ pub fn charged<'c>(config: &'c Config, tab: &Tab, charge: PicoUsd, estimated: bo
         })
     });
     counts.filter(|count| count.add > 0).collect()
+}
+
+/// The counter of samples by the mode and what became of them: `delivered`, `beside`, `cancelled`.
+pub fn sampled(plan: &Plan, fate: &'static str, count: usize) -> Count<'static> {
+    let labels = Vec::from([("mode", Cow::Borrowed(plan.mode.name())), ("fate", Cow::Borrowed(fate))]);
+    Count { name: "pointsman_samples", labels, add: count as u64 }
 }
 
 /// The counter of a request that was sent on.

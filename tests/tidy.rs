@@ -24,7 +24,8 @@ const RANKS: [&[&str]; 10] = [
 const DOORS: [&str; 4] = ["cli/src/serve", "component/src", "envoy/src", "worker/src"];
 
 /// What a door may use of the core besides what the root re-exports.
-const DOORS_MAY_USE: [&str; 7] = ["edit", "failover", "limits", "meter", "outgoing", "plan", "record"];
+const DOORS_MAY_USE: [&str; 8] =
+    ["edit", "failover", "limits", "meter", "outgoing", "plan", "record", "samples"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -192,6 +192,15 @@ fn decision(config: &Config, body: &[u8], examined: Option<&Examined>, forward: 
         paint::fact("tier", tier);
     }
     paint::fact("reason", &summary.reason.to_string());
+    if let Some(plan) = forward.sampling() {
+        paint::fact("samples", &plan.to_string());
+    }
+    if let Some(unfit) = forward.not_sampled() {
+        paint::fact("samples", &format!("asked once: {unfit}"));
+    }
+    if let Some(up) = forward.up() {
+        paint::fact("next tier", up.summary().tier.as_deref().unwrap_or_default());
+    }
     if let Some(examined) = examined.filter(|examined| !examined.obstacles.is_empty()) {
         let row = |(tier, target, obstacle): &(String, String, Option<pointsman::Obstacle>)| {
             let able = obstacle.map_or_else(|| "can".to_owned(), |obstacle| obstacle.to_string());
@@ -300,6 +309,8 @@ fn report(config: &Config, path: &str, body: &[u8], examined: Option<&Examined>,
             "tier": forward.summary().tier,
             "reason": forward.summary().reason.to_string(),
             "reason_code": forward.summary().reason.code(),
+            "samples": forward.sampling().map(ToString::to_string),
+            "asked_once": forward.not_sampled().map(|unfit| unfit.to_string()),
             "chain": forward.chain(),
             "attempts": forward.attempts().iter().map(|attempt| attempt_report(body, attempt)).collect::<Vec<_>>(),
         }),

@@ -12,6 +12,7 @@ mod model;
 mod node;
 mod provider;
 mod rule;
+mod samples;
 
 use alloc::{
     borrow::ToOwned,

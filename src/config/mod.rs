@@ -8,6 +8,7 @@ mod budget;
 mod decode;
 mod dial;
 mod rule;
+mod samples;
 mod steps;
 
 use alloc::{string::String, vec::Vec};
@@ -16,6 +17,7 @@ use core::fmt;
 pub use budget::{AtLimit, Budget, Level, Window};
 pub use dial::{Aim, Dial, Outlook};
 pub use rule::{Pattern, Rule, Then, When};
+pub use samples::{Mode, Sampling};
 pub use steps::{Bounds, Efforts, Steps};
 
 use crate::{
@@ -107,6 +109,8 @@ pub struct Tier {
     pub name: String,
     /// In order of preference; at least one, at most [`limits::TARGETS_PER_TIER`](crate::limits::TARGETS_PER_TIER).
     pub choices: Vec<Choice>,
+    /// Whether requests that qualify are asked more than once.
+    pub samples: Option<Sampling>,
 }
 
 /// A target in a tier.

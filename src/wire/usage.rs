@@ -49,6 +49,23 @@ impl Usage {
         known.fold(None, |sum: Option<u64>, n| Some(sum.unwrap_or(0).saturating_add(n)))
     }
 
+    /// Both together, count by count.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            input: sum(self.input, other.input),
+            cache_read: sum(self.cache_read, other.cache_read),
+            cache_write_short: sum(self.cache_write_short, other.cache_write_short),
+            cache_write_long: sum(self.cache_write_long, other.cache_write_long),
+            output: sum(self.output, other.output),
+            reasoning: sum(self.reasoning, other.reasoning),
+        }
+    }
+
     /// Prompt tokens written to a cache of either kind.
     pub fn cache_written(&self) -> Option<u64> {
         let sides = [self.cache_write_short, self.cache_write_long];

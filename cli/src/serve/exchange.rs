@@ -16,6 +16,7 @@ use super::{
     gateway::Gateway,
     patient::Outlet,
     received::{self, Unread},
+    samples::{self, Asked},
     story::Story,
 };
 
@@ -114,6 +115,13 @@ async fn deliver(
     body: OutgoingBody,
 ) -> Response<Answer> {
     story.decided(forward);
+    if let (Some(plan), OutgoingBody::Read(body)) = (forward.sampling(), &body) {
+        let asked = Asked { method: &head.method, headers, body: body.clone() };
+        return match samples::deliver(&mut story, forward, plan, &asked).await {
+            Ok(response) => response,
+            Err(rejection) => refuse(story, rejection),
+        };
+    }
     let outgoing = Outgoing { method: &head.method, headers, body };
     let arrived = match attempts::make(&mut story, forward, outgoing).await {
         Ok(arrived) => arrived,

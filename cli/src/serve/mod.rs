@@ -21,6 +21,7 @@ mod patient;
 mod purses;
 mod received;
 mod reload;
+mod samples;
 mod settings;
 mod setup;
 mod signals;

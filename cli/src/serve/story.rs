@@ -5,10 +5,12 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 use pointsman::{
     Attempt, Effort, Forward, Metering, PicoUsd, Tab,
     record::{self, Facts},
+    samples::Plan,
 };
 
 use super::{
     gateway::{Gateway, now},
+    samples::{Bill, Part, Total},
     setup::Setup,
 };
 
@@ -34,6 +36,11 @@ pub(super) struct Story {
     details: Option<Cow<'static, str>>,
     /// What budgets hold for it, until they are charged.
     tab: Option<Tab>,
+    /// It is one sample of several, and told by their story.
+    part: Option<Part>,
+    /// Its samples' bill, and what it came to.
+    bill: Option<Bill>,
+    total: Option<Total>,
     attempts: u32,
     bytes_in: u64,
     bytes_out: u64,
@@ -59,6 +66,9 @@ impl Story {
             status: 0,
             details: Some(Cow::Borrowed(CLIENT_LEFT)),
             tab: None,
+            part: None,
+            bill: None,
+            total: None,
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -128,6 +138,63 @@ impl Story {
         self.details = Some(about.unwrap_or(Cow::Borrowed(rejection.code)));
     }
 
+    /// It is asked more than once.
+    pub(super) fn begin_bill(&mut self) -> Bill {
+        self.bill.insert(Bill::default()).clone()
+    }
+
+    /// The story of one sample of this one.
+    pub(super) fn sample(&self, number: usize, bill: &Bill, forward: &Forward) -> Self {
+        Self {
+            gateway: Arc::clone(&self.gateway),
+            setup: Arc::clone(&self.setup),
+            began: self.began,
+            unix_ms: self.unix_ms,
+            method: String::new(),
+            path: String::new(),
+            upstream_path: None,
+            effort: None,
+            summary: None,
+            metering: None,
+            asking: None,
+            status: 0,
+            details: Some(Cow::Borrowed(CLIENT_LEFT)),
+            tab: None,
+            part: Some(Part::new(number, bill, forward, self)),
+            bill: None,
+            total: None,
+            attempts: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+        }
+    }
+
+    /// All samples are over.
+    pub(super) fn bills(
+        &mut self,
+        total: Total,
+        plan: &Plan,
+        report: String,
+        delivered: Option<(&Forward, &Attempt)>,
+    ) {
+        let fates = [
+            ("delivered", usize::from(delivered.is_some())),
+            ("cancelled", total.cancelled),
+            ("beside", total.samples.saturating_sub(total.cancelled + usize::from(delivered.is_some()))),
+        ];
+        for (fate, count) in fates.into_iter().filter(|(_, count)| *count > 0) {
+            self.gateway.count(&record::sampled(plan, fate, count));
+        }
+        if let Some((forward, attempt)) = delivered {
+            self.summary = Some(forward.summary().clone());
+            self.upstream_path = Some(attempt.path.clone());
+            self.effort = attempt.effort;
+        }
+        self.attempts = total.attempts;
+        self.details = Some(Cow::Owned(report));
+        self.total = Some(total);
+    }
+
     /// The answer's end; with the cause where it is not a good one.
     pub(super) fn ends(&mut self, cause: Option<&'static str>) {
         self.details = cause.map(Cow::Borrowed);
@@ -136,24 +203,42 @@ impl Story {
 
 impl Drop for Story {
     fn drop(&mut self) {
-        // Who is left while a provider works has work done all the same.
-        let left_working = self.asking.is_some();
+        // A provider that is left while it works has worked all the same.
+        let asking = self.asking.clone();
         self.heard(None);
-        let receipt = self.metering.take().map(|metering| {
-            let receipt = metering.finish(&self.setup.router, Some(self.unix_ms / 1000));
-            for count in record::billed(&receipt) {
+        let own = self.metering.take();
+        let own = own.map(|metering| metering.finish(&self.setup.router, Some(self.unix_ms / 1000)));
+        if let Some(part) = self.part.take() {
+            let whole = self.details.as_deref() != Some(CLIENT_LEFT);
+            return part.close(own, asking.as_deref(), self.attempts, whole);
+        }
+        // Samples that were cancelled because the client left have added their lines by now.
+        let total = self.total.take().or_else(|| Some(self.bill.take()?.total(None)));
+        let sampled = total.as_ref().map(|total| total.charge());
+        if let Some(total) = &total {
+            for count in total.each.iter().flat_map(record::billed) {
                 self.gateway.count(&count);
             }
+        }
+        let receipt = own.inspect(|receipt| {
+            for count in record::billed(receipt) {
+                self.gateway.count(&count);
+            }
+        });
+        let receipt = receipt.or_else(|| total?.receipt).map(|receipt| {
             if let Some((identity, remembered)) = receipt.remembered {
                 self.gateway.conversations().keep(identity, remembered);
             }
             receipt
         });
         if let Some(tab) = self.tab.take() {
-            let (charge, estimated) = match &receipt {
-                Some(receipt) => (receipt.charge(), receipt.estimated.is_some()),
-                None if left_working => (tab.estimate, true),
-                None => (PicoUsd::ZERO, false),
+            let (charge, estimated) = match (sampled, &receipt) {
+                (Some(charge), receipt) => {
+                    (charge, receipt.as_ref().is_some_and(|sum| sum.estimated.is_some()))
+                }
+                (None, Some(receipt)) => (receipt.charge(), receipt.estimated.is_some()),
+                (None, None) if asking.is_some() => (tab.estimate, true),
+                (None, None) => (PicoUsd::ZERO, false),
             };
             self.gateway.ledger().settle(&tab, charge);
             for count in record::charged(self.setup.router.config(), &tab, charge, estimated) {

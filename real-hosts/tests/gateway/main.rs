@@ -11,6 +11,7 @@ mod figures;
 mod keys;
 mod manners;
 mod reload;
+mod samples;
 mod sdk;
 mod stream;
 mod tls;

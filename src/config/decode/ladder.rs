@@ -14,6 +14,7 @@ use super::super::{
 };
 use super::directory::Directory;
 use super::node::{Node, Object, hint, shown};
+use super::samples;
 use crate::{agent::Step, classify::Difficulty, effort::Effort, limits, price::PicoUsd, wire::Dialect};
 
 /// Length of the name of a ladder or tier, which is part of header values and metrics.
@@ -46,8 +47,10 @@ fn ladder(name: &str, node: &Node<'_>, directory: &mut Directory) -> Result<Ladd
     let settings = node.object(&KEYS)?;
     let list = settings.need("tiers")?;
     let mut tiers: Vec<Tier> = Vec::new();
-    for node in list.items(1..=limits::TIERS)? {
-        let tier = tier(&node, &tiers, directory)?;
+    let items = list.items(1..=limits::TIERS)?;
+    let last = items.len().saturating_sub(1);
+    for (index, node) in items.iter().enumerate() {
+        let tier = tier(node, &tiers, index == last, directory)?;
         tiers.push(tier);
     }
     let default = Dial {
@@ -127,8 +130,13 @@ fn efforts(node: &Node<'_>) -> Result<Efforts, ConfigError> {
     Ok(Efforts(rows))
 }
 
-fn tier(node: &Node<'_>, before: &[Tier], directory: &mut Directory) -> Result<Tier, ConfigError> {
-    let settings = node.object(&["name", "effort", "targets"])?;
+fn tier(
+    node: &Node<'_>,
+    before: &[Tier],
+    last: bool,
+    directory: &mut Directory,
+) -> Result<Tier, ConfigError> {
+    let settings = node.object(&["name", "effort", "targets", "samples"])?;
     let name = settings.need("name")?;
     let label = name.name(NAME)?;
     if before.iter().any(|tier| tier.name == label) {
@@ -157,7 +165,8 @@ fn tier(node: &Node<'_>, before: &[Tier], directory: &mut Directory) -> Result<T
         choices.push(Choice { target, effort: own_effort.or(tier_effort), upstream: String::new() });
     }
     name_upstreams(&mut choices, directory);
-    Ok(Tier { name: label.to_owned(), choices })
+    let samples = settings.get("samples").map(|node| samples::samples(&node, last)).transpose()?;
+    Ok(Tier { name: label.to_owned(), choices, samples })
 }
 
 /// The provider's name, numbered from its second appearance on: attempts of one tier have different upstreams.
