@@ -135,6 +135,9 @@ pub const SAMPLE_BODY: usize = 4 * 1024 * 1024;
 /// Label that is compared, in bytes.
 pub const LABEL: usize = 64;
 
+/// References and members of a JSON schema within each other. What is deeper counts as valid.
+pub const SCHEMA_DEPTH: u32 = 64;
+
 /// Steps of one look through a JSON schema and a value. What is not reached counts as valid.
 pub const SCHEMA_STEPS: u32 = 100_000;
 

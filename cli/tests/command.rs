@@ -131,6 +131,48 @@ fn explain_shows_the_reason_and_the_exact_change() {
 }
 
 #[test]
+fn check_and_explain_show_budgets_and_samples() {
+    let folder = Folder::new("money");
+    let config = folder.write(
+        "c.yaml",
+        "version: 1
+ladders:
+  default:
+    tiers:
+      - { name: cheap, targets: [minimax/MiniMax-M3], samples: { mode: vote, min: 2 } }
+      - { name: top, targets: [anthropic/claude-opus-5-5] }
+    thresholds: [0]
+aliases: { auto: default }
+budgets:
+  - { name: team, usd: 20, window: day, near: 0.8 }
+",
+    );
+    let config = config.to_str().unwrap();
+    let text = stdout(&pointsman(&["check", config]));
+    for part in ["team", "$20 a day", "all together", "1 from 80.0 %", "refused with 429"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    let request = folder.write(
+        "r.json",
+        r#"{"model":"auto","max_tokens":50,"messages":[{"role":"user","content":"2+2? Answer with a single number."}]}"#,
+    );
+    let request = request.to_str().unwrap();
+    for (spent, parts) in [
+        ("team=1", &["team: $1 of $20 a day", "top"][..]),
+        ("team=16.5", &["team is nearly spent", "vote on a number, 2 to 7 samples"]),
+        ("team=20", &["429", "pointsman_budget", "team: $20 of $20 a day"]),
+    ] {
+        let text =
+            stdout(&pointsman(&["explain", config, request, "--path", "/v1/messages", "--spent", spent]));
+        for part in parts {
+            assert!(text.contains(part), "{spent}: {part} is missing in\n{text}");
+        }
+    }
+    let wrong = pointsman(&["explain", config, request, "--spent", "taem=1"]);
+    assert!(!wrong.status.success());
+}
+
+#[test]
 fn envoy_writes_what_envoy_needs_and_keeps_the_keys_to_the_owner() {
     let folder = Folder::new("envoy");
     let out = folder.0.join("conf");

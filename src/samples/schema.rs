@@ -16,22 +16,23 @@ use crate::limits;
 struct Check<'s> {
     root: &'s Value,
     left: u32,
+    depth: u32,
 }
 
 /// Whether a value is as the schema says. Where that takes too long to find out, it is.
 pub(super) fn holds(schema: &Value, value: &Value) -> bool {
-    Check { root: schema, left: limits::SCHEMA_STEPS }.holds(schema, value)
+    Check { root: schema, left: limits::SCHEMA_STEPS, depth: 0 }.holds(schema, value)
 }
 
 /// Whether anything of such a value can be compared: a number, a truth value, a word of a list.
 pub(super) fn votes(schema: &Value) -> bool {
-    Check { root: schema, left: limits::SCHEMA_STEPS }.votes(schema)
+    Check { root: schema, left: limits::SCHEMA_STEPS, depth: 0 }.votes(schema)
 }
 
 /// What of the value is compared, in one form.
 pub(super) fn vote(schema: &Value, value: &Value) -> String {
     let mut out = String::new();
-    let mut check = Check { root: schema, left: limits::SCHEMA_STEPS };
+    let mut check = Check { root: schema, left: limits::SCHEMA_STEPS, depth: 0 };
     check.vote(Some(schema), value, &mut out);
     out
 }
@@ -39,7 +40,7 @@ pub(super) fn vote(schema: &Value, value: &Value) -> String {
 /// The whole of a value, in one form.
 pub(super) fn whole(value: &Value) -> String {
     let mut out = String::new();
-    Check { root: &Value::Null, left: limits::SCHEMA_STEPS }.vote(None, value, &mut out);
+    Check { root: &Value::Null, left: limits::SCHEMA_STEPS, depth: 0 }.vote(None, value, &mut out);
     out
 }
 
@@ -65,9 +66,17 @@ impl<'s> Check<'s> {
     }
 
     fn holds(&mut self, schema: &'s Value, value: &Value) -> bool {
-        if self.spent() {
+        // A schema may refer to itself.
+        if self.spent() || self.depth >= limits::SCHEMA_DEPTH {
             return true;
         }
+        self.depth += 1;
+        let holds = self.all_holds(schema, value);
+        self.depth -= 1;
+        holds
+    }
+
+    fn all_holds(&mut self, schema: &'s Value, value: &Value) -> bool {
         let schema = self.meant(schema);
         if let Value::Bool(all) = schema {
             return *all;
@@ -116,9 +125,16 @@ impl<'s> Check<'s> {
     }
 
     fn votes(&mut self, schema: &'s Value) -> bool {
-        if self.spent() {
+        if self.spent() || self.depth >= limits::SCHEMA_DEPTH {
             return false;
         }
+        self.depth += 1;
+        let votes = self.any_votes(schema);
+        self.depth -= 1;
+        votes
+    }
+
+    fn any_votes(&mut self, schema: &'s Value) -> bool {
         let schema = self.meant(schema);
         if schema.get("enum").is_some() || schema.get("const").is_some() {
             return true;
@@ -245,5 +261,20 @@ mod tests {
         let a = vote(&schema, &json!({ "why": "xa", "score": 3.0, "verdict": "yes" }));
         assert_eq!(a, vote(&schema, &json!({ "verdict": "yes", "score": 3, "why": "xb" })));
         assert_ne!(a, vote(&schema, &json!({ "verdict": "no", "score": 3, "why": "xa" })));
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_comes_to_an_end() {
+        let within = json!({ "anyOf": [{ "$ref": "#" }, { "allOf": [{ "$ref": "#" }, { "$ref": "#" }] }] });
+        assert!(holds(&within, &json!({})) && !votes(&within));
+        let tree = json!({ "type": "object", "properties": {
+            "children": { "type": "array", "items": { "$ref": "#" } }, "name": { "type": "string" }
+        } });
+        assert!(!votes(&tree));
+        assert!(holds(&tree, &json!({ "children": [{ "children": [{ "name": "a" }] }] })));
+        assert!(!holds(&tree, &json!({ "children": [{ "children": [{ "name": 1 }] }] })));
+        let all =
+            json!({ "allOf": [{ "$ref": "#" }, { "$ref": "#" }], "properties": { "a": { "$ref": "#" } } });
+        assert!(holds(&all, &json!({ "a": { "a": 1 } })) && !votes(&all));
     }
 }

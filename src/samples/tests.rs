@@ -1,5 +1,7 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn plan(mode: Mode, min: usize, max: usize) -> Plan {
@@ -161,6 +163,22 @@ fn any_order_of_any_answers_comes_to_an_end_within_the_bounds() {
             // Whatever is not asked any more could not have changed it, or the lead was as large as said.
             let second = ["A", "B", "C"].iter().filter(|one| **one != delivered).map(|one| count(one)).max();
             assert!(count(delivered) >= second.unwrap(), "{answers:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_an_answer_or_a_fault(body in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
+        for dialect in Dialect::ALL {
+            let _ = text::text(dialect, &body);
+        }
+        let kinds = [Kind::Object, Kind::Boxed, Kind::Letter, Kind::Number, Kind::Label];
+        for vote in kinds.iter().filter_map(|kind| kind.vote(&text).ok()) {
+            prop_assert!(!vote.is_empty());
+        }
+        if let Some(form) = kind::number(&text) {
+            prop_assert_eq!(kind::number(&form), Some(form.clone()), "one form");
         }
     }
 }

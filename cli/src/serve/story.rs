@@ -214,8 +214,9 @@ impl Drop for Story {
         }
         // Samples that were cancelled because the client left have added their lines by now.
         let total = self.total.take().or_else(|| Some(self.bill.take()?.total(None)));
-        let sampled = total.as_ref().map(|total| total.charge());
+        let sampled = total.as_ref().map(Total::charge);
         if let Some(total) = &total {
+            self.attempts = total.attempts;
             for count in total.each.iter().flat_map(record::billed) {
                 self.gateway.count(&count);
             }
@@ -225,11 +226,10 @@ impl Drop for Story {
                 self.gateway.count(&count);
             }
         });
-        let receipt = receipt.or_else(|| total?.receipt).map(|receipt| {
+        let receipt = receipt.or_else(|| total?.receipt).inspect(|receipt| {
             if let Some((identity, remembered)) = receipt.remembered {
                 self.gateway.conversations().keep(identity, remembered);
             }
-            receipt
         });
         if let Some(tab) = self.tab.take() {
             let (charge, estimated) = match (sampled, &receipt) {
