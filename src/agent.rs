@@ -7,9 +7,11 @@
 //!
 //! Sources of the headers and sentinels: the clients' own documentation and source, as noted where they stand.
 
+pub mod brief;
 mod hash;
 mod hints;
 mod identity;
+mod language;
 mod phrase;
 mod result;
 mod step;
@@ -17,6 +19,7 @@ mod story;
 
 pub use hints::{Client, Hints};
 pub use identity::Identity;
+pub use language::Language;
 pub use result::Severity;
 pub use step::Step;
 pub(crate) use story::is_aside;

@@ -18,10 +18,16 @@ use alloc::{
     vec::Vec,
 };
 
+use core::cell::OnceCell;
+
 use sha2::{Digest, Sha256};
 
 use crate::{
-    agent::{Client, Hints, Identity, Step, Story, is_aside},
+    agent::{
+        Client, Hints, Identity, Step, Story, Turn,
+        brief::{self, Brief},
+        is_aside,
+    },
     budget::{self, Account, Standing, Tab},
     catalog::Auth,
     classify::{Classifier, Difficulty, Judgement, Task, Text, UNSURE},
@@ -50,6 +56,8 @@ pub struct Router {
     config: Config,
     classifier: Classifier,
     classes: Classes,
+    /// Places the tasks of agents.
+    briefs: brief::Weights,
 }
 
 /// A request's method, path and headers.
@@ -254,6 +262,8 @@ pub struct Examined {
 enum EndpointKind {
     Create,
     CountTokens,
+    /// Codex asks here for a summary that will take the place of its history.
+    Compact,
 }
 
 /// What is kept of a request's head until the body is there.
@@ -296,7 +306,20 @@ impl RequestHead<'_> {
 impl Router {
     /// Makes a configuration ready.
     pub fn new(config: Config) -> Self {
-        Self { config, classifier: Classifier::shipped(), classes: Classes::shipped() }
+        Self {
+            config,
+            classifier: Classifier::shipped(),
+            classes: Classes::shipped(),
+            briefs: brief::Weights::shipped(),
+        }
+    }
+
+    /// With other weights for the tasks of agents; without any ([`Default`]), the classifier judges those, too. For
+    /// measuring.
+    #[must_use]
+    pub fn with_briefs(mut self, weights: brief::Weights) -> Self {
+        self.briefs = weights;
+        self
     }
 
     /// The configuration.
@@ -326,7 +349,9 @@ impl Router {
                 Routed::Reject(rejection) => Opened::Reject(rejection),
             };
         }
-        Opened::NeedBody(Pending { head: kept, hints: Hints::read(head.headers), dialect, endpoint })
+        let hints = Hints::read(head.headers);
+        let hints = if endpoint == EndpointKind::Compact { hints.compacting() } else { hints };
+        Opened::NeedBody(Pending { head: kept, hints, dialect, endpoint })
     }
 
     /// Who is asking.
@@ -401,7 +426,7 @@ impl Router {
             return refuse("the provider configured to take it as it is does not speak this dialect");
         };
         let mut forward = self.pass(head, provider, path, Some(dialect), Reason::Unreadable(cause));
-        forward.billed = endpoint == EndpointKind::Create;
+        forward.billed = endpoint != EndpointKind::CountTokens;
         Routed::Forward(forward)
     }
 
@@ -472,9 +497,9 @@ impl Router {
             let target = config.target_of(choice)?;
             let provider = config.provider_of(target)?;
             let fit = target.fit(view.dialect)?;
-            let counting = endpoint == EndpointKind::CountTokens;
+            let counting = endpoint != EndpointKind::Create;
             let effort = policy::effort(ladder, choice, target, ask);
-            // Counting is told the model, and is otherwise left as it is.
+            // Counting and compacting are told the model, and are otherwise left as they are.
             let tier_effort = effort.filter(|_| !counting);
             let stream_usage = config.stream_usage && !counting;
             let mut wanted =
@@ -537,14 +562,22 @@ impl Router {
         let prompt_tokens = if alias.is_some_and(fits) { bound } else { view.estimate(body).at_most };
         let step = Step::of(hints, body, view, story);
         let mut judgement = None;
-        let mut judge = |said: usize| {
-            judgement = judge(&self.classifier, body, view.parts.get(..said).unwrap_or(&view.parts));
-            judgement.filter(|judgement| judgement.confidence >= UNSURE).map(|judgement| judgement.difficulty)
+        let mut judge = |turn: &Turn| {
+            judgement =
+                judge(&self.classifier, body, view.parts.get(..turn.parts.end).unwrap_or(&view.parts));
+            // A task for an agent is another kind of text than the questions that the classifier knows: it has a place
+            // among such tasks, and is as hard as the prompt at the same place among prompts.
+            let place = Brief::told(hints, body, view, turn).and_then(|brief| self.briefs.place(&brief));
+            let sure = judgement.filter(|judgement| judgement.confidence >= UNSURE);
+            place
+                .map(|place| self.classifier.threshold(place))
+                .or_else(|| sure.map(|judgement| judgement.difficulty))
         };
-        let course = alias.map(|(alias, ladder)| self.course(alias, ladder, story, step, &mut judge));
+        let course =
+            alias.map(|(alias, ladder)| self.course(alias, ladder, (hints, story), step, &mut judge));
         let difficulty = match course {
             Some(course) => course.difficulty,
-            None => judge(view.parts.len()),
+            None => judge(&Turn { parts: 0..view.parts.len(), ..Turn::default() }),
         };
         Ask {
             dialect: view.dialect,
@@ -565,15 +598,16 @@ impl Router {
         &self,
         alias: &Alias,
         ladder: &Ladder,
-        story: &Story,
+        (hints, story): (&Hints, &Story),
         step: Step,
-        judge: &mut dyn FnMut(usize) -> Option<Difficulty>,
+        judge: &mut dyn FnMut(&Turn) -> Option<Difficulty>,
     ) -> Course {
         let config = &self.config;
-        let mut conversation =
-            || course::plot(config, ladder, alias.dial(), story, |turn| judge(turn.parts.end));
+        let mut conversation = || course::plot(config, ladder, alias.dial(), story, &mut *judge);
         let course = match step {
             Step::Auxiliary => course::beside(config, ladder, step, Course::lowest(), story),
+            // What only its maker can read is made where the conversation is.
+            Step::Compaction if hints.sealed() => conversation(),
             Step::Compaction => course::beside(config, ladder, step, conversation(), story),
             // It reads and reports, and may lose its way doing so.
             Step::Explore if !story.troubled() => {
@@ -679,7 +713,7 @@ impl Pending {
             return Routed::Reject(Rejection::new(Some(self.dialect), 404, "model_not_found", &message));
         };
         let mut forward = router.pass(self.head, provider, path, Some(self.dialect), Reason::NotRouted);
-        forward.billed = self.endpoint == EndpointKind::Create;
+        forward.billed = self.endpoint != EndpointKind::CountTokens;
         forward.summary.stream = view.stream;
         Routed::Forward(forward)
     }
@@ -690,8 +724,9 @@ impl Pending {
         config: &'c Config,
         alias: &Alias,
         ask: &Ask,
-        mentions: impl Fn(&[&str]) -> bool,
+        spoken: impl Fn() -> String,
     ) -> Option<&'c Rule> {
+        let words = OnceCell::new();
         let holds = |(rule, head): &(&Rule, &bool)| {
             let when = &rule.when;
             let listed = |list: &[String], name: Option<&str>| {
@@ -706,8 +741,9 @@ impl Pending {
                 && when.tools.is_none_or(|tools| tools == ask.traits.meets(Traits::TOOLS))
                 && when.tokens.0.is_none_or(|least| ask.prompt_tokens >= least)
                 && when.tokens.1.is_none_or(|most| ask.prompt_tokens <= most)
-                && (when.keyword.is_empty()
-                    || mentions(&when.keyword.iter().map(String::as_str).collect::<Vec<_>>()))
+                && (when.task.is_empty()
+                    || ask.judgement.is_some_and(|judged| when.task.contains(&judged.task)))
+                && (!when.reads() || when.words_hold(words.get_or_init(&spoken)))
         };
         config.rules().iter().zip(&self.head.rules).find(holds).map(|(rule, _)| rule)
     }
@@ -773,7 +809,8 @@ impl Heard<'_> {
     /// Decides. `memory` is what was [remembered](Receipt::remembered) of the conversation, if anything is left of it,
     /// and `now` the time in seconds since 1970: without either the history alone decides. See [`Pending::route`].
     pub fn route(self, router: &Router, memory: Option<&Remembered>, now: Option<u64>) -> Routed {
-        let identity = self.identity();
+        // Who has no clock remembers nothing.
+        let identity = now.and_then(|_| self.identity());
         let Self { pending, body, read, spent, now: asked_at } = self;
         let standing = budget::strictest(&router.config, &spent);
         if let Some(standing) = standing.filter(Standing::refuses) {
@@ -795,7 +832,7 @@ impl Heard<'_> {
             Err(rejection) => return Routed::Reject(rejection),
         };
         let mut ask = router.ask(Some((alias, ladder)), body, (&view, &story), &pending.hints, forced);
-        let rule = pending.rule(config, alias, &ask, |words| story.mentions(body, &view, words));
+        let rule = pending.rule(config, alias, &ask, || story.spoken(body, &view));
         if let Some(message) = rule.and_then(|rule| rule.then.reject.as_deref()) {
             return Routed::Reject(Rejection::new(Some(pending.dialect), 403, "rule", message));
         }
@@ -872,7 +909,7 @@ impl Heard<'_> {
             tab: tab.map(Box::new),
             expected: expected.map(Box::new),
             dialect: Some(pending.dialect),
-            billed: pending.endpoint == EndpointKind::Create,
+            billed: pending.endpoint != EndpointKind::CountTokens,
             baseline: Some(ladder.baseline),
             response_headers: config.response_headers,
             memo: identity.filter(|_| !ask.step.is_aside()).map(|identity| Memo {
@@ -1248,6 +1285,7 @@ fn endpoint(method: &[u8], path: &[u8]) -> Option<(Dialect, EndpointKind)> {
     match rest {
         b"/chat/completions" => Some((Dialect::Chat, EndpointKind::Create)),
         b"/responses" => Some((Dialect::Responses, EndpointKind::Create)),
+        b"/responses/compact" => Some((Dialect::Responses, EndpointKind::Compact)),
         b"/messages" => Some((Dialect::Messages, EndpointKind::Create)),
         b"/messages/count_tokens" => Some((Dialect::Messages, EndpointKind::CountTokens)),
         _ => None,
@@ -1276,6 +1314,7 @@ fn endpoint_path(provider: &Provider, dialect: Dialect, kind: EndpointKind, quer
     let suffix = match kind {
         EndpointKind::Create => "",
         EndpointKind::CountTokens => "/count_tokens",
+        EndpointKind::Compact => "/compact",
     };
     Some(format!("{path}{suffix}{query}"))
 }

@@ -20,6 +20,9 @@ pub const TEXT_SAMPLE: usize = 4 * 1024;
 /// Bytes of prompt text that the classifier looks at: the beginning and the end of what the person said last.
 pub const JUDGED_TEXT: usize = 4 * 1024;
 
+/// Bytes of the text of an agent's task that are counted. Nine of ten reports have fewer than 5,000.
+pub const BRIEF_TEXT: usize = 16 * 1024;
+
 /// Length of a model name, in bytes.
 pub const MODEL_NAME: usize = 256;
 
@@ -120,6 +123,18 @@ pub const RULES: usize = 256;
 
 /// Bytes of what the person said last in which a rule's keyword is looked for.
 pub const KEYWORD_TEXT: usize = 4 * 1024;
+
+/// A regular expression of a rule, in bytes.
+pub const REGEX: usize = 256;
+
+/// Groups within groups of a regular expression.
+pub const REGEX_DEPTH: u32 = 16;
+
+/// A regular expression compiled, in bytes: some 600 states, each looked at once for each byte of the text at most.
+pub const REGEX_COMPILED: usize = 16 * 1024;
+
+/// Regular expressions in all rules together.
+pub const REGEXES: usize = 64;
 
 /// Conversations that a process or isolate remembers, some 60 bytes each. Losing one costs nothing but sharpness.
 pub const CONVERSATIONS: usize = 16 * 1024;

@@ -370,6 +370,46 @@ fn a_system_entry_among_the_messages_changes_nothing() {
     assert_eq!((tier(&with), with.summary().step), ("frontier", Some(Step::ToolResult)));
 }
 
+/// A report with the marks of those that a cheap model gets wrong, and one without.
+const REPORT: &str = "Cache is not invalidated after a rename\n\n**Describe the bug**\nAfter `store.rename()` the old entry is \
+                      served.\n\n**To reproduce**\n```python\ns = Store()\ns.put('a', 1)\ns.rename('a', 'b')\nprint(s.get('a'))\n```\n\n\
+                      **Expected behavior**\nNone\n\n**Environment**\n- src/store.py at 4.2\n- Python 3.11\n- Linux\n\n```\n1\n```\n";
+const ERRAND: &str = "Use the new name of the setting\nThe setting was renamed in the last release and the old name is an error \
+                      now.\nEvery error message that names it should use the new one, and so should the exception that is raised \
+                      where it is missing. Is there an error that names both?";
+
+#[test]
+fn a_report_is_placed_among_agents_tasks_whatever_the_client_wraps_around_it() {
+    let router = router(&config());
+    let difficulty = |text: &str, tools: bool| {
+        let mut body = claude(json!([user(text)]));
+        if !tools {
+            body.as_object_mut().unwrap().remove("tools");
+        }
+        send(&router, "/v1/messages", &[], &body).1.summary().difficulty.unwrap().permille()
+    };
+    assert!(difficulty(REPORT, true) > difficulty(ERRAND, true));
+    let wrapped = |text: &str| {
+        ["<pr_description>", text, "</pr_description>\n\n1. Reproduce the error?\n2. Fix it."].concat()
+    };
+    assert_eq!(difficulty(&wrapped(REPORT), true), difficulty(REPORT, true));
+    // An agent without tool calls is known by the wrapping.
+    assert_eq!(difficulty(&wrapped(REPORT), false), difficulty(REPORT, true));
+}
+
+#[test]
+fn codex_compacts_where_its_conversation_is() {
+    let router = router_of_responses();
+    let turn = |kind: &str, text: &str| json!({ "type": "message", "role": kind, "content": [{ "type": "input_text", "text": text }] });
+    let body = json!({ "model": "auto", "instructions": "You are an agent.", "input": [turn("user", HARD)] });
+    let (_, asked) = send(&router, "/v1/responses", &[], &body);
+    let (_, compacted) = send(&router, "/v1/responses/compact", &[], &body);
+    assert_eq!(compacted.summary().step, Some(Step::Compaction));
+    assert_eq!(tier(&compacted), tier(&asked));
+    let attempt = &compacted.attempts()[0];
+    assert!(attempt.path.ends_with("/responses/compact"), "{}", attempt.path);
+}
+
 #[test]
 fn an_identity_is_scoped_stable_and_not_a_header_alone() {
     let router = router(&config());

@@ -90,6 +90,12 @@ fn every_condition_counts() {
         (json!({ "tokens_from": 1000 }), &[], false),
         (json!({ "keyword": ["greet", "hello"] }), &[], true),
         (json!({ "keyword": "farewell" }), &[], false),
+        (json!({ "regex": r"(?i)\bhello\b" }), &[], true),
+        (json!({ "regex": [r"^Say \w+,", "never"] }), &[], true),
+        (json!({ "regex": r"\d" }), &[], false),
+        (json!({ "keyword": "hello", "regex": r"\d" }), &[], false),
+        (json!({ "task": "chat" }), &[], true),
+        (json!({ "task": ["maths", "knowledge/law"] }), &[], false),
         (json!({ "caller": "somebody" }), &[], false),
         (json!({ "path": "/v1/*", "tools": true }), &[], false),
     ] {
@@ -129,10 +135,46 @@ fn an_allowed_header_goes_before_a_rule() {
 }
 
 #[test]
+fn a_rule_may_ask_for_a_language() {
+    let config =
+        config(json!([{ "name": "german", "if": { "language": ["de", "ja"] }, "then": { "floor": "mid" } }]));
+    for (text, expected) in [
+        ("Bitte schreibe die Zusammenfassung und erkl\u{e4}re, was das f\u{fc}r uns hei\u{df}t.", "mid"),
+        ("この文を短くしてください。お願いします。", "mid"),
+        ("Please write the summary and say what this is for.", "cheap"),
+        ("ok", "cheap"),
+    ] {
+        assert_eq!(tier(&config, &[], text), expected, "{text}");
+    }
+}
+
+#[test]
+fn escapes_of_the_wire_are_no_part_of_the_words() {
+    let config = config(json!([{ "name": "r", "if": { "regex": r"a\nb" }, "then": { "floor": "mid" } }]));
+    assert_eq!(tier(&config, &[], "a\nb"), "mid");
+    assert_eq!(tier(&config, &[], r"a\nb"), "cheap");
+}
+
+#[test]
 fn a_wrong_rule_is_blamed_where_it_stands() {
     for (rule, pointer, says) in [
         (json!({ "name": "r", "then": {} }), "/rules/0/then", "a rule does something"),
         (json!({ "name": "r" }), "/rules/0", "`then` is missing"),
+        (
+            json!({ "name": "r", "if": { "regex": ["a", "(b"] }, "then": { "floor": "mid" } }),
+            "/rules/0/if/regex/1",
+            "unclosed group",
+        ),
+        (
+            json!({ "name": "r", "if": { "regex": "(a{99}){99}" }, "then": { "floor": "mid" } }),
+            "/rules/0/if/regex",
+            "too large",
+        ),
+        (
+            json!({ "name": "r", "if": { "language": "german" }, "then": { "floor": "mid" } }),
+            "/rules/0/if/language",
+            "de",
+        ),
         (json!({ "name": "r", "then": { "floor": "middle" } }), "/rules/0/then/floor", "no tier"),
         (json!({ "name": "r", "then": { "target": "openai/gpt-5" } }), "/rules/0/then/target", "no target"),
         (

@@ -47,6 +47,8 @@ pub struct Hints {
     pub(super) plan: bool,
     /// The first request after a compaction: the old prefix is dead.
     pub(super) compacted: bool,
+    /// A compaction whose summary comes back encrypted.
+    pub(super) sealed: bool,
     /// Answers to tool calls, by the client's own word.
     pub(super) tool_results: bool,
 }
@@ -175,6 +177,19 @@ impl Hints {
             }
         }
         hints
+    }
+
+    /// The head of a request to Codex's endpoint for compaction, `/responses/compact`.
+    #[must_use]
+    pub(crate) fn compacting(mut self) -> Self {
+        self.class = Some(Class::Compaction);
+        self.sealed = true;
+        self
+    }
+
+    /// Whether a summary is asked for that comes back encrypted: only its maker will read it.
+    pub const fn sealed(&self) -> bool {
+        self.sealed
     }
 
     /// Whether the client said that the old prefix is dead: the first request after a compaction.

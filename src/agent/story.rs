@@ -5,7 +5,7 @@
 //! the same outcome. What was noticed once stays in the story: a longer history only adds to it, so that every later
 //! request of the conversation tells the same.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
 use super::{
@@ -19,6 +19,7 @@ use crate::{
     wire::{
         Role, Span,
         request::{Part, PartKind, RequestView},
+        text::character,
     },
 };
 
@@ -282,6 +283,23 @@ impl Story {
     pub fn mentions(&self, body: &[u8], view: &RequestView, words: &[&str]) -> bool {
         let parts = view.parts.get(self.spoken.clone()).unwrap_or_default();
         parts.iter().any(|part| holds(head(part.span.of(body), limits::KEYWORD_TEXT), words))
+    }
+
+    /// The person's newest words, as they read: of each part the first [`limits::KEYWORD_TEXT`] bytes, each part on a line.
+    pub fn spoken(&self, body: &[u8], view: &RequestView) -> String {
+        let mut spoken = String::new();
+        for part in view.parts.get(self.spoken.clone()).unwrap_or_default() {
+            let mut rest = head(part.span.of(body), limits::KEYWORD_TEXT);
+            while let Some((code, used)) = character(rest) {
+                spoken.push(char::from_u32(code).unwrap_or('\u{FFFD}'));
+                rest = rest.get(used..).unwrap_or_default();
+            }
+            spoken.push('\n');
+            if spoken.len() > 4 * limits::KEYWORD_TEXT {
+                break;
+            }
+        }
+        spoken
     }
 
     /// Whether anything went wrong on the way that a stronger model might have done better.

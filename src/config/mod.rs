@@ -7,6 +7,7 @@
 mod budget;
 mod decode;
 mod dial;
+mod regex;
 mod rule;
 mod samples;
 mod steps;
@@ -16,6 +17,7 @@ use core::fmt;
 
 pub use budget::{AtLimit, Budget, Level, Window};
 pub use dial::{Aim, Dial, Outlook};
+pub use regex::Regex;
 pub use rule::{Pattern, Rule, Then, When};
 pub use samples::{Mode, Sampling};
 pub use steps::{Bounds, Efforts, Steps};

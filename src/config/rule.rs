@@ -2,8 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::Regex;
 use crate::{
-    agent::{Client, Step},
+    agent::{Client, Language, Step},
+    classify::Task,
     effort::Effort,
     wire::Dialect,
 };
@@ -34,6 +36,8 @@ pub struct When {
     pub dialect: Vec<Dialect>,
     /// What the call is for.
     pub step: Vec<Step>,
+    /// What is asked for.
+    pub task: Vec<Task>,
     /// Clients.
     pub client: Vec<Client>,
     /// Whether tools are offered.
@@ -42,6 +46,10 @@ pub struct When {
     pub tokens: (Option<u64>, Option<u64>),
     /// Words in what the person said last, in lower case; the case of ASCII letters does not count.
     pub keyword: Vec<String>,
+    /// Regular expressions, searched for in the same words.
+    pub regex: Vec<Regex>,
+    /// The language of the same words; one that cannot be told is none of them.
+    pub language: Vec<Language>,
 }
 
 /// What a rule does.
@@ -92,6 +100,22 @@ impl Pattern {
 }
 
 impl When {
+    /// Whether it asks for the person's words.
+    pub fn reads(&self) -> bool {
+        !(self.keyword.is_empty() && self.regex.is_empty() && self.language.is_empty())
+    }
+
+    /// Whether the person's newest words are as the rule wants them.
+    pub fn words_hold(&self, spoken: &str) -> bool {
+        let mentions = |word: &String| {
+            spoken.as_bytes().windows(word.len()).any(|there| there.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        (self.keyword.is_empty() || self.keyword.iter().any(mentions))
+            && (self.regex.is_empty() || self.regex.iter().any(|regex| regex.found_in(spoken.as_bytes())))
+            && (self.language.is_empty()
+                || Language::of(spoken).is_some_and(|language| self.language.contains(&language)))
+    }
+
     /// Whether path and headers are as the rule wants them; `path` without its query.
     pub fn head_holds(&self, path: &[u8], headers: &[(&str, &[u8])]) -> bool {
         let path_holds = self.path.is_empty() || self.path.iter().any(|pattern| pattern.matches(path));

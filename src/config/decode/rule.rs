@@ -2,11 +2,12 @@
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
-use super::super::{Alias, ConfigError, Ladder, Pattern, Rule, Target, Then, When};
+use super::super::{Alias, ConfigError, Ladder, Pattern, Regex, Rule, Target, Then, When};
 use super::ladder::effort;
 use super::node::{Node, Object, hint, shown};
 use crate::{
-    agent::{Client, Step},
+    agent::{Client, Language, Step},
+    classify::Task,
     limits,
     wire::Dialect,
 };
@@ -17,18 +18,21 @@ const NAME: usize = 64;
 /// Members of one list of a rule.
 const LIST: usize = 64;
 
-const WHEN: [&str; 11] = [
+const WHEN: [&str; 14] = [
     "path",
     "header",
     "alias",
     "caller",
     "dialect",
+    "task",
     "step",
     "client",
     "tools",
     "tokens_from",
     "tokens_to",
     "keyword",
+    "regex",
+    "language",
 ];
 
 /// What rules may name.
@@ -40,7 +44,18 @@ pub(super) struct Known<'k> {
 
 /// Reads the rules, in their order.
 pub(super) fn rules(node: &Node<'_>, known: &Known<'_>) -> Result<Vec<Rule>, ConfigError> {
-    node.items(0..=limits::RULES)?.iter().map(|node| rule(node, known)).collect()
+    let mut expressions = 0usize;
+    let mut rules = Vec::new();
+    for node in node.items(0..=limits::RULES)? {
+        let rule = rule(&node, known)?;
+        expressions = expressions.saturating_add(rule.when.regex.len());
+        if expressions > limits::REGEXES {
+            return Err(node
+                .error(format!("all rules together have at most {} regular expressions", limits::REGEXES)));
+        }
+        rules.push(rule);
+    }
+    Ok(rules)
 }
 
 fn rule(node: &Node<'_>, known: &Known<'_>) -> Result<Rule, ConfigError> {
@@ -63,6 +78,13 @@ fn when(node: &Node<'_>, known: &Known<'_>) -> Result<When, ConfigError> {
             node.word(&Dialect::ALL.map(|dialect| (dialect.name(), dialect)))
         })?,
         step: list(&settings, "step", |node| node.word(&Step::ALL.map(|step| (step.name(), step))))?,
+        task: list(&settings, "task", |node| node.word(&Task::ALL.map(|task| (task.name(), task))))?,
+        language: list(&settings, "language", |node| {
+            node.word(&Language::ALL.map(|language| (language.name(), language)))
+        })?,
+        regex: list(&settings, "regex", |node| {
+            Regex::new(node.string()?).map_err(|cause| node.error(cause))
+        })?,
         client: list(&settings, "client", |node| {
             node.word(&Client::ALL.map(|client| (client.name(), client)))
         })?,
