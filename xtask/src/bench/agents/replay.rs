@@ -1,11 +1,16 @@
 //! One run under every policy: which model takes which call, and what that costs.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use live::Failure;
 use pointsman::{
-    Config, Opened, Remembered, RequestHead, ResponseHead, Routed, Router, Step, catalog::Model,
+    Config, Opened, Remembered, RequestHead, ResponseHead, Routed, Router, Step, agent::brief::Weights,
+    catalog::Model,
 };
+use serde_json::Value;
 
 use super::{
     cache::{Billed, Cache, dollars},
@@ -18,10 +23,17 @@ pub(super) const POLICIES: [&str; 5] = ["frontier", "cheap", "bounce", "sticky",
 /// Place of ours among them.
 pub(super) const OURS: usize = 4;
 
+/// Weights for the tasks of each project that the shipped weights were made from, made without that project.
+const FOLDS: &str = include_str!("folds.json");
+
 /// The router under test, and the models of its two tiers.
 #[derive(Debug)]
 pub(super) struct Bench {
     router: Router,
+    /// The same for projects that its weights for tasks were made from: with weights that never saw the project.
+    unseen: BTreeMap<String, Router>,
+    /// The same without weights for agents' tasks: what a router for questions thinks of them.
+    plain: Router,
     models: Vec<Model>,
 }
 
@@ -46,6 +58,9 @@ pub(super) struct Told {
     pub(super) steps: Vec<Step>,
     /// Difficulty of the first call, in permille.
     pub(super) difficulty: Option<u16>,
+    /// The same as a router for questions sees it, and that of each call's newest message alone.
+    pub(super) plain: u16,
+    pub(super) alone: Vec<u16>,
     /// Calls that were decided otherwise with a memory.
     pub(super) sharpened: u32,
 }
@@ -54,6 +69,8 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct Replayed {
     pub(super) rides: Vec<Ride>,
+    /// Ours, if nothing after the first words moved it.
+    pub(super) unmoved: Ride,
     pub(super) told: Told,
 }
 
@@ -99,7 +116,22 @@ impl Bench {
         if models.len() < 2 {
             return Err(Failure::new("the ladder behind `auto` needs two tiers or more"));
         }
-        Ok(Self { router: Router::new(config), models })
+        let folds: Value =
+            serde_json::from_str(FOLDS).map_err(|error| Failure::new(format!("folds.json: {error}")))?;
+        let mut unseen = BTreeMap::new();
+        for (project, weights) in folds["projects"].as_object().into_iter().flatten() {
+            let weights = Weights::from_json(weights.to_string().as_bytes())
+                .map_err(|error| Failure::new(format!("folds.json, {project}: {error}")))?;
+            unseen.insert(project.clone(), Router::new(config.clone()).with_briefs(weights));
+        }
+        let plain = Router::new(config.clone()).with_briefs(Weights::default());
+        Ok(Self { router: Router::new(config), unseen, plain, models })
+    }
+
+    /// The router for a run: never one that learned from the run's own project.
+    fn router_of(&self, run: &Run) -> &Router {
+        let project = run.task.split('/').nth(1).and_then(|task| task.split("__").next());
+        project.and_then(|project| self.unseen.get(project)).unwrap_or(&self.router)
     }
 
     /// Sets the dial of a ladder of two tiers by what it would spend, not by what it would keep: the lowest threshold at
@@ -108,7 +140,8 @@ impl Bench {
     pub(super) fn threshold(&self, runs: &[Run], share: f64) -> Result<u16, Failure> {
         let mut known = Vec::new();
         for run in runs {
-            let first = self.decide(run, &run.calls[0], &run.body(&run.calls[0]), None)?;
+            let call = &run.calls[0];
+            let first = self.decide(self.router_of(run), run, call, &run.body(call), None)?;
             let prefixes = prefixes(run);
             let cost = |tier| self.ride(run, vec![tier; run.calls.len()], &prefixes).cost();
             known.push((first.difficulty.unwrap_or(0), cost(0), cost(self.best())));
@@ -131,12 +164,13 @@ impl Bench {
     /// Replays a run.
     pub(super) fn replay(&self, run: &Run) -> Result<Replayed, Failure> {
         let mut told = Told::default();
-        let mut tiers = vec![Vec::new(); POLICIES.len()];
+        let router = self.router_of(run);
+        let mut tiers = vec![Vec::new(); POLICIES.len() + 1];
         let mut memory: Option<Remembered> = None;
         for (n, call) in run.calls.iter().enumerate() {
             let body = run.body(call);
-            let ours = self.decide(run, call, &body, None)?;
-            let sharp = self.decide(run, call, &body, memory.as_ref())?;
+            let ours = self.decide(router, run, call, &body, None)?;
+            let sharp = self.decide(router, run, call, &body, memory.as_ref())?;
             memory = sharp.remembered;
             told.sharpened += u32::from(sharp.tier != ours.tier);
             if ours.looped {
@@ -145,16 +179,54 @@ impl Bench {
             told.steps.push(ours.step);
             if n == 0 {
                 told.difficulty = ours.difficulty;
+                let plain = self.decide(&self.plain, run, call, &body, None)?;
+                told.plain = plain.difficulty.unwrap_or(0);
+                tiers[3].push(plain.tier);
+                tiers[OURS + 1].push(ours.tier);
             }
-            let alone = self.tier_of(&run.newest_alone(call))?;
-            let first = tiers[3].first().copied().unwrap_or(ours.tier);
-            for (list, tier) in tiers.iter_mut().zip([self.best(), 0, alone, first, ours.tier]) {
-                list.push(tier);
+            let (alone, difficulty) = self.alone(&run.newest_alone(call))?;
+            told.alone.push(difficulty);
+            let pinned = |list: &[usize]| list.first().copied().unwrap_or(ours.tier);
+            let (sticky, unmoved) = (pinned(&tiers[3]), pinned(&tiers[OURS + 1]));
+            for (list, tier) in tiers.iter_mut().zip([self.best(), 0, alone, sticky, ours.tier, unmoved]) {
+                if list.len() <= n {
+                    list.push(tier);
+                }
             }
         }
         let prefixes = prefixes(run);
-        let rides = tiers.into_iter().map(|tiers| self.ride(run, tiers, &prefixes)).collect();
-        Ok(Replayed { rides, told })
+        let mut rides: Vec<Ride> = tiers.into_iter().map(|tiers| self.ride(run, tiers, &prefixes)).collect();
+        let unmoved = rides.pop().unwrap_or_default();
+        Ok(Replayed { rides, unmoved, told })
+    }
+
+    /// Gives sticky and bounce dials of their own, so that they too spend at most `share` of the bill on the best model.
+    pub(super) fn level(&self, runs: &[Run], replayed: &mut [Replayed], share: f64) {
+        let bill = |of: &dyn Fn(&Run, &Replayed) -> f64| -> f64 {
+            runs.iter().zip(replayed.iter()).map(|(run, replayed)| of(run, replayed)).sum()
+        };
+        let most = share * bill(&|_, replayed| replayed.rides[0].cost());
+        let pinned = |replayed: &Replayed, threshold: u16| usize::from(replayed.told.plain < threshold);
+        let dial = |spent: &dyn Fn(u16) -> f64| {
+            let (mut low, mut high) = (0, 1001);
+            while low < high {
+                let middle = (low + high) / 2;
+                if spent(middle) <= most { high = middle } else { low = middle + 1 }
+            }
+            low
+        };
+        let sticky = dial(&|at| bill(&|_, replayed| replayed.rides[pinned(replayed, at)].cost()));
+        let bounce = dial(&|at| bill(&|run, replayed| self.bounced(run, replayed, at).cost()));
+        for (run, replayed) in runs.iter().zip(replayed) {
+            replayed.rides[3] = replayed.rides[pinned(replayed, sticky)].clone();
+            replayed.rides[2] = self.bounced(run, replayed, bounce);
+        }
+    }
+
+    /// A run whose every call goes up where its newest message alone reaches a difficulty.
+    pub(super) fn bounced(&self, run: &Run, replayed: &Replayed, threshold: u16) -> Ride {
+        let tier = |difficulty: &u16| if *difficulty >= threshold { self.best() } else { 0 };
+        self.ride(run, replayed.told.alone.iter().map(tier).collect(), &prefixes(run))
     }
 
     /// What a run costs when its calls go to these tiers.
@@ -174,6 +246,7 @@ impl Bench {
 
     fn decide(
         &self,
+        router: &Router,
         run: &Run,
         call: &Call,
         body: &[u8],
@@ -182,11 +255,11 @@ impl Bench {
         let headers: Vec<(&str, &[u8])> =
             run.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let head = RequestHead { method: b"POST", path: run.path.as_bytes(), headers: &headers };
-        let Opened::NeedBody(pending) = self.router.open(&head) else {
+        let Opened::NeedBody(pending) = router.open(&head) else {
             return Err(Failure::new(format!("{}: not a completion request", run.id)));
         };
         let now = 1_800_000_000 + seconds(call.at);
-        let forward = match pending.read(body).route(&self.router, memory, Some(now)) {
+        let forward = match pending.read(body).route(router, memory, Some(now)) {
             Routed::Forward(forward) => forward,
             Routed::Reject(rejection) => {
                 let text = String::from_utf8_lossy(&rejection.body).into_owned();
@@ -208,21 +281,23 @@ impl Bench {
             call.input, call.output
         );
         metering.push(usage.as_bytes());
-        let remembered =
-            metering.finish(&self.router, Some(now)).remembered.map(|(_, remembered)| remembered);
+        let remembered = metering.finish(router, Some(now)).remembered.map(|(_, remembered)| remembered);
         Ok(Decided { tier, step, looped, difficulty, remembered: remembered.or_else(|| memory.copied()) })
     }
 
-    /// The tier of a single message.
-    fn tier_of(&self, body: &[u8]) -> Result<usize, Failure> {
+    /// Tier and difficulty of a single message.
+    fn alone(&self, body: &[u8]) -> Result<(usize, u16), Failure> {
         let head = RequestHead { method: b"POST", path: b"/v1/messages", headers: &[] };
-        let Opened::NeedBody(pending) = self.router.open(&head) else {
+        let Opened::NeedBody(pending) = self.plain.open(&head) else {
             return Err(Failure::new("not a completion request"));
         };
-        match pending.route(&self.router, body) {
-            Routed::Forward(forward) => Ok(self.index(forward.summary().tier.as_deref())),
+        match pending.route(&self.plain, body) {
+            Routed::Forward(forward) => {
+                let difficulty = forward.summary().difficulty.map_or(0, |difficulty| difficulty.permille());
+                Ok((self.index(forward.summary().tier.as_deref()), difficulty))
+            }
             // What fits nowhere alone fits nowhere at all: the best tier says so.
-            Routed::Reject(_) => Ok(self.best()),
+            Routed::Reject(_) => Ok((self.best(), 1000)),
         }
     }
 

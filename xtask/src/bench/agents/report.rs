@@ -4,6 +4,7 @@ use pointsman_cli::paint;
 use serde_json::{Value, json};
 
 use super::{
+    graded::Graded,
     replay::{OURS, POLICIES, Replayed},
     run::{Run, said},
 };
@@ -53,6 +54,8 @@ pub(super) struct Results {
     pub(super) per_run: Vec<(f64, f64)>,
     pub(super) sharpened: u32,
     pub(super) loops: Loops,
+    /// `None` where no outcomes are known.
+    pub(super) graded: Option<Graded>,
     /// Threshold between the tiers, in permille of difficulty, where the bench set it.
     pub(super) threshold: Option<u16>,
 }
@@ -153,7 +156,6 @@ fn ids_gone(text: &str) -> String {
 impl Results {
     /// The figures as data, and those of each run where they are wanted.
     pub(super) fn json(&self, each: Option<(&[Run], &[Replayed])>) -> Value {
-        let (noticed, disturbed) = self.loops.shares();
         let policies: Vec<Value> = self
             .sums
             .iter()
@@ -162,22 +164,29 @@ impl Results {
                     "name": sum.name,
                     "cost_usd": round(sum.cost),
                     "cache_hit_share": round(sum.hit_share()),
-                    "switches": round(sum.switches),
+                    "switches": sum.switches.round() as u64,
                     "kept": sum.kept.map(round),
-                    "of_frontier": round(sum.cost / self.sums[0].cost),
-                    "strong_calls": round(sum.strong_calls),
                 })
             })
             .collect();
+        let mut found = json!({ "runs": self.runs, "calls": self.calls, "policies": policies });
+        if let Some((runs, replayed)) = each {
+            found["details"] = self.details(runs, replayed);
+        }
+        found
+    }
+
+    /// All else that was found, and each run.
+    fn details(&self, runs: &[Run], replayed: &[Replayed]) -> Value {
+        let (noticed, disturbed) = self.loops.shares();
         json!({
-            "runs": self.runs,
-            "calls": self.calls,
-            "policies": policies,
             "threshold": self.threshold,
             "tasks_joined": self.joined,
             "stand_ins": self.stand_ins.iter().map(|(family, strong, cheap)| json!({
                 "family": family, "strong": strong, "cheap": cheap,
             })).collect::<Vec<_>>(),
+            "strong_calls": self.sums.iter().map(|sum| round(sum.strong_calls)).collect::<Vec<_>>(),
+            "graded": self.graded.as_ref().map(Graded::json),
             "loops": {
                 "known": self.loops.known,
                 "noticed_within_3": self.loops.noticed,
@@ -188,9 +197,7 @@ impl Results {
             },
             "decisions_sharpened_by_memory": self.sharpened,
             "per_task": self.per_task(),
-            "each": each.map(|(runs, replayed)| {
-                runs.iter().zip(replayed).map(|(run, replayed)| one(run, replayed)).collect::<Vec<_>>()
-            }),
+            "each": runs.iter().zip(replayed).map(|(run, replayed)| one(run, replayed)).collect::<Vec<_>>(),
         })
     }
 
@@ -215,6 +222,26 @@ impl Results {
             "of_them_at_a_twenty_fifth_or_less": reached,
             "runs_of_two_cents_or_less": under,
         })
+    }
+
+    /// Where the project's figure holds, in words.
+    fn print_per_task(&self) {
+        let per_task = self.per_task();
+        anstream::println!(
+            "\na task, in the median: ${} on the frontier, ${} here; two cents or less: {} of {} runs here",
+            per_task["median_frontier_usd"],
+            per_task["median_ours_usd"],
+            per_task["runs_of_two_cents_or_less"],
+            self.runs,
+        );
+        anstream::println!(
+            "from half a dollar to two cents: of {} runs that cost half a dollar or more on the frontier, {} cost a \
+             twenty-fifth or less here; with every call on the cheap model the bill is a {:.0}th, and that is as far as \
+             these two models go",
+            per_task["runs_of_half_a_dollar_or_more_on_the_frontier"],
+            per_task["of_them_at_a_twenty_fifth_or_less"],
+            self.sums[0].cost / self.sums[1].cost,
+        );
     }
 
     /// The figures as a table.
@@ -267,6 +294,9 @@ impl Results {
              counts as the strong model's outcome, any other as the cheap one's, each with the weight of one call. \
              Shuffled spends what ours costs on whole runs drawn at random.",
         );
+        if let Some(graded) = &self.graded {
+            print_graded(graded);
+        }
         let (noticed, disturbed) = self.loops.shares();
         let share = |share: Option<f64>| {
             share.map_or_else(|| "?".to_owned(), |share| format!("{:.1} %", 100.0 * share))
@@ -281,21 +311,54 @@ impl Results {
             loops.healthy,
             share(disturbed)
         );
-        let per_task = self.per_task();
-        anstream::println!(
-            "a task, in the median: ${} on the frontier, ${} here; of {} runs that cost half a dollar or more there, {} \
-             cost a twenty-fifth or less here",
-            per_task["median_frontier_usd"],
-            per_task["median_ours_usd"],
-            per_task["runs_of_half_a_dollar_or_more_on_the_frontier"],
-            per_task["of_them_at_a_twenty_fifth_or_less"],
-        );
+        self.print_per_task();
         for (what, ids) in [("missed", &loops.missed), ("false alarm", &loops.alarms)] {
             for id in ids.iter().take(if each { usize::MAX } else { 3 }) {
                 paint::aside(&format!("{what}: {id}"));
             }
         }
     }
+}
+
+/// What keeping as many tasks right costs others.
+fn print_graded(graded: &Graded) {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let ours = graded.ours;
+    anstream::println!(
+        "\n{} tasks have known outcomes, {} of them the strong model solves. On their runs ours costs {:.3} of the frontier \
+         and keeps {} (between {} and {}, if a run is as good as its worst call or as its best); cheap keeps {}",
+        graded.tasks,
+        graded.solved,
+        ours.cost,
+        percent(ours.kept),
+        percent(ours.between.0),
+        percent(ours.between.1),
+        percent(graded.cheap),
+    );
+    let (mean, low, high) = graded.random;
+    anstream::println!(
+        "random runs for the same money keep {} (95 % of the orders: {} to {})",
+        percent(mean),
+        percent(low),
+        percent(high)
+    );
+    let (low, high) = graded.needed_random;
+    for (name, cost) in graded.needed {
+        let cost =
+            cost.map_or_else(|| "more than any of its settings".to_owned(), |cost| format!("{cost:.3}"));
+        let range =
+            if name == "shuffled" { format!(" (95 %: {low:.3} to {high:.3})") } else { String::new() };
+        anstream::println!("to keep as many, {name} costs {cost}{range}");
+    }
+    anstream::println!(
+        "our first words alone, without what raises a run later: {:.3}, and {} kept",
+        graded.unmoved.cost,
+        percent(graded.unmoved.kept)
+    );
+    paint::aside(
+        "No task is judged by weights that its own project had a part in: of each project, the weights were made from the \
+         others. Sticky and bounce go by what the scorer for questions says, with the best dial for this.",
+    );
 }
 
 fn one(run: &Run, replayed: &Replayed) -> Value {
