@@ -389,6 +389,8 @@ fn decoder_and_schema_know_the_same_keys() {
     let mut objects = Vec::new();
     schema_objects(&SCHEMA, "", &complete, &mut objects);
     assert!(objects.len() > 20, "{objects:?}");
+    // A door reads its section itself: the Worker's own tests hold its keys to the schema.
+    objects.retain(|(place, _)| place != "/worker");
     for (place, mut keys) in objects {
         let mut document = complete.clone();
         let object = document.pointer_mut(&place).unwrap().as_object_mut().unwrap();

@@ -106,6 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_knows_the_same_keys() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../schema/config.json")).expect("a schema");
+        let section = &schema["properties"]["worker"];
+        assert_eq!(section["additionalProperties"], false);
+        let message = read(r#"{"?":1}"#).expect_err("an unknown key").message;
+        let listed = message.split_once("expected one of ").expect("a list of keys").1;
+        let mut listed: Vec<&str> = listed.split(", ").map(|key| key.trim_matches('`')).collect();
+        let mut keys: Vec<&str> =
+            section["properties"].as_object().expect("keys").keys().map(String::as_str).collect();
+        listed.sort_unstable();
+        keys.sort_unstable();
+        assert_eq!(listed, keys);
+    }
+
+    #[test]
     fn mistakes_are_named_by_their_place() {
         for (section, pointer) in [
             (r#"{"max_bodies":1}"#, "/worker/max_bodies"),
