@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use pointsman::{
-    Config, ConfigError, Conversations, Dialect, Opened, Peek, Rejection, RequestHead, ResponseHead, Routed,
-    Router,
+    Config, ConfigError, Conversations, Dialect, Ledger, Opened, Peek, PicoUsd, Rejection, RequestHead,
+    ResponseHead, Routed, Router,
     failover::{AnswerHead, Circuits, Failover, Failure, Verdict},
     limits, outgoing,
     record::{self, Facts},
@@ -31,12 +31,28 @@ pub(crate) struct Door {
     spread: u32,
     /// What this isolate remembers of conversations.
     conversations: Conversations,
+    /// What this isolate knows to be spent of budgets: what its own requests cost. Lasts as long as the isolate, whatever
+    /// document comes into force.
+    ledger: Ledger,
     exchanges: Exchanges,
     /// Memory of the last reply, used again.
     room: Vec<u8>,
-    /// Status and body of the last answer of its own.
-    said: Option<(u16, Vec<u8>)>,
+    /// The last answer of its own.
+    said: Option<Said>,
 }
+
+/// An answer of the router's own.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    /// Beside its content type.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub(crate) body: Vec<u8>,
+}
+
+/// How an exchange ended that the client left.
+const CLIENT_LEFT: u32 = 1;
 
 /// Why an attempt brought no head, as the host numbers it.
 const fn failure(why: u32) -> Failure {
@@ -62,8 +78,8 @@ impl Door {
         self.spread = thousandths;
     }
 
-    /// Status and body of the answer that was given last, once.
-    pub(crate) fn said(&mut self) -> Option<(u16, Vec<u8>)> {
+    /// The answer that was given last, once.
+    pub(crate) fn said(&mut self) -> Option<Said> {
         self.said.take()
     }
 
@@ -132,19 +148,19 @@ impl Door {
         match rules.router.open(&request) {
             Opened::Answer(answer) => {
                 exchange.status = answer.status;
-                let number = self.exchanges.add(exchange);
-                self.answer(number, answer.status, &answer.body)
+                let number = self.add(exchange);
+                self.answer(number, answer.status, Vec::new(), &answer.body)
             }
             Opened::Reject(rejection) => {
-                let number = self.exchanges.add(exchange);
-                self.refuse(number, &rejection)
+                let number = self.add(exchange);
+                self.refuse(number, rejection)
             }
             Opened::NeedBody(pending) => {
                 let limit = rules.settings.max_body;
                 let announced = headers.iter().find(|(name, _)| *name == "content-length");
                 let announced = announced.and_then(|(_, value)| number(value)).unwrap_or(0);
                 exchange.stage = Stage::Awaiting(Box::new(pending));
-                let number = self.exchanges.add(exchange);
+                let number = self.add(exchange);
                 if announced > u64::from(limit) {
                     return self.too_large(number);
                 }
@@ -154,9 +170,22 @@ impl Door {
                 self.reply(Verb::Body, &[number, limit]).end()
             }
             Opened::Forward(forward) => {
-                exchange.stage = Stage::sent(forward);
-                let number = self.exchanges.add(exchange);
-                self.next(number, now)
+                let weighed = if rules.router.config().budgets().is_empty() {
+                    Routed::Forward(forward)
+                } else {
+                    forward.afford(&rules.router, now / 1000, |account| self.ledger.weight(account))
+                };
+                match weighed {
+                    Routed::Forward(forward) => {
+                        exchange.stage = Stage::sent(forward);
+                        let number = self.add(exchange);
+                        self.next(number, now)
+                    }
+                    Routed::Reject(rejection) => {
+                        let number = self.add(exchange);
+                        self.refuse(number, rejection)
+                    }
+                }
             }
         }
     }
@@ -169,12 +198,22 @@ impl Door {
             Stage::Awaiting(pending) => {
                 let heard = pending.read(body);
                 let memory = heard.identity().and_then(|identity| self.conversations.get(identity));
-                match heard.route(&exchange.rules.router, memory.as_ref(), Some(now / 1000)) {
+                let (router, seconds) = (&exchange.rules.router, now / 1000);
+                let heard = if router.config().budgets().is_empty() {
+                    heard
+                } else {
+                    heard.afford(router, seconds, |account| self.ledger.weight(account))
+                };
+                match heard.route(router, memory.as_ref(), Some(seconds)) {
                     Routed::Forward(forward) => {
+                        // Nothing is awaited between the look at what is spent and the promise.
+                        if let Some(tab) = forward.tab() {
+                            self.ledger.hold(tab);
+                        }
                         exchange.stage = Stage::sent(forward);
                         self.next(number, now)
                     }
-                    Routed::Reject(rejection) => self.refuse(number, &rejection),
+                    Routed::Reject(rejection) => self.refuse(number, rejection),
                 }
             }
             stage => {
@@ -190,7 +229,7 @@ impl Door {
         match std::mem::replace(&mut exchange.stage, Stage::Over) {
             Stage::Awaiting(pending) => {
                 let rejection = pending.too_large(exchange.rules.settings.max_body as usize);
-                self.refuse(number, &rejection)
+                self.refuse(number, rejection)
             }
             _ => self.lost(),
         }
@@ -200,6 +239,8 @@ impl Door {
     pub(crate) fn failed(&mut self, number: u32, why: u32, now: u64) -> Vec<u8> {
         if let Some((sent, circuits)) = self.sent(number) {
             sent.failover.failed(circuits, now, failure(why));
+            // What broke off before its content is nobody's answer, and nobody's bill.
+            sent.answer = None;
         }
         self.next(number, now)
     }
@@ -315,15 +356,24 @@ impl Door {
                 {
                     self.conversations.keep(identity, remembered);
                 }
+                if let Some(tab) = forward.tab() {
+                    let charge = match &receipt {
+                        Some(receipt) => receipt.charge(),
+                        // Left before there was an answer: whoever was asked had work all the same.
+                        None if how == CLIENT_LEFT && details.is_none() => tab.estimate,
+                        None => PicoUsd::ZERO,
+                    };
+                    self.ledger.settle(tab, charge);
+                }
                 (Some(forward), receipt, at, failover.attempts())
             }
             None => (None, None, 0, 0),
         };
         let attempt = forward.as_ref().and_then(|forward| forward.attempts().get(at));
         let details = match how {
-            1 => Some("client_disconnected"),
+            CLIENT_LEFT => Some("client_disconnected"),
             2 => Some("upstream_reset"),
-            _ => details,
+            _ => details.as_deref(),
         };
         let facts = Facts {
             unix_ms: began,
@@ -348,7 +398,7 @@ impl Door {
     pub(crate) fn died(&mut self, head: &[u8]) -> Vec<u8> {
         let rejection =
             Rejection::new(dialect(&Head::new(head)), 500, "internal", "the router failed on this request");
-        self.answer(0, rejection.status, &rejection.body)
+        self.answer(0, rejection.status, rejection.headers, &rejection.body)
     }
 
     /// The attempt whose turn it is: `send`; or `answer` where there is none.
@@ -358,7 +408,7 @@ impl Door {
             Some(at) => self.send(number, at),
             None => {
                 let rejection = sent.failover.rejection();
-                self.refuse(number, &rejection)
+                self.refuse(number, rejection)
             }
         }
     }
@@ -402,23 +452,42 @@ impl Door {
                     "host",
                     "the provider has no address",
                 );
-                self.refuse(number, &rejection)
+                self.refuse(number, rejection)
             }
-            (Err(rejection), _) => self.refuse(number, &rejection),
+            (Err(rejection), _) => self.refuse(number, rejection),
         }
     }
 
-    fn refuse(&mut self, number: u32, rejection: &Rejection) -> Vec<u8> {
+    /// Takes an exchange up. One that gives way to it is charged as expected: its end is not heard of any more.
+    fn add(&mut self, exchange: Exchange) -> u32 {
+        let (number, displaced) = self.exchanges.add(exchange);
+        if let Some(Stage::Sent(sent)) = displaced.map(|exchange| exchange.stage)
+            && let Some(tab) = sent.forward.tab()
+        {
+            self.ledger.settle(tab, tab.estimate);
+        }
+        number
+    }
+
+    fn refuse(&mut self, number: u32, rejection: Rejection) -> Vec<u8> {
         if let Some(exchange) = self.exchanges.get(number) {
-            exchange.refused(rejection);
+            exchange.refused(&rejection);
         }
-        self.answer(number, rejection.status, &rejection.body)
+        self.answer(number, rejection.status, rejection.headers, &rejection.body)
     }
 
-    fn answer(&mut self, number: u32, status: u16, body: &[u8]) -> Vec<u8> {
-        self.said = Some((status, body.to_vec()));
+    fn answer(
+        &mut self,
+        number: u32,
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: &[u8],
+    ) -> Vec<u8> {
         let reply = self.reply(Verb::Answer, &[number, u32::from(status)]);
-        reply.line("content-type").line("application/json").bytes(body)
+        let reply = reply.line("content-type").line("application/json");
+        let reply = headers.iter().fold(reply, |reply, (name, value)| reply.line(name).line(value));
+        self.said = Some(Said { status, headers, body: body.to_vec() });
+        reply.bytes(body)
     }
 
     /// No document is in force: nothing is forwarded, and the answer says why.
@@ -430,13 +499,13 @@ impl Door {
                 .to_owned(),
         };
         let rejection = Rejection::new(dialect(head), 500, "configuration", &message);
-        self.answer(0, rejection.status, &rejection.body)
+        self.answer(0, rejection.status, rejection.headers, &rejection.body)
     }
 
     /// A number that stands for nothing: the host has ended this exchange, or it gave way to others.
     fn lost(&mut self) -> Vec<u8> {
         let rejection = Rejection::new(None, 500, "internal", "the exchange is over");
-        self.answer(0, rejection.status, &rejection.body)
+        self.answer(0, rejection.status, rejection.headers, &rejection.body)
     }
 
     fn sent(&mut self, number: u32) -> Option<(&mut Sent, &mut Circuits)> {

@@ -1,6 +1,6 @@
 //! One request's way through the door, as far as this side of it remembers.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use pointsman::{
     Forward, Metering, Opening, Pending, Rejection, Router,
@@ -44,7 +44,7 @@ pub(crate) struct Exchange {
     /// What the client was answered with.
     pub(crate) status: u16,
     /// What was special.
-    pub(crate) details: Option<&'static str>,
+    pub(crate) details: Option<Cow<'static, str>>,
     pub(crate) stage: Stage,
 }
 
@@ -86,20 +86,20 @@ impl Exchange {
     /// Notes how it was refused.
     pub(crate) fn refused(&mut self, rejection: &Rejection) {
         self.status = rejection.status;
-        self.details = Some(rejection.code);
+        let about = rejection.about.clone().map(Cow::Owned);
+        self.details = Some(about.unwrap_or(Cow::Borrowed(rejection.code)));
     }
 }
 
 impl Exchanges {
-    /// Takes one up and returns its number.
-    pub(crate) fn add(&mut self, exchange: Exchange) -> u32 {
-        if self.open.len() >= EXCHANGES {
-            self.open.pop_first();
-        }
+    /// Takes one up and returns its number, and the one that gives way to it.
+    pub(crate) fn add(&mut self, exchange: Exchange) -> (u32, Option<Exchange>) {
+        let full = self.open.len() >= EXCHANGES;
+        let displaced = if full { self.open.pop_first().map(|(_, exchange)| exchange) } else { None };
         // Numbers come round after four thousand million requests, long after an isolate is gone.
         self.last = self.last.wrapping_add(1);
         self.open.insert(self.last, exchange);
-        self.last
+        (self.last, displaced)
     }
 
     pub(crate) fn get(&mut self, number: u32) -> Option<&mut Exchange> {

@@ -11,6 +11,7 @@ use worker::{
 };
 
 use crate::{
+    door::Said,
     exports::{millis, with_door},
     point::Point,
     reply::Verb,
@@ -170,9 +171,13 @@ pub(crate) fn write(line: Option<String>, point: Option<Point>) {
 /// There is none, or the host does not take it.
 #[wasm_bindgen]
 pub fn answer() -> Result<web_sys::Response, JsValue> {
-    let (status, body) = with_door(|door| door.said()).ok_or("nothing was answered")?;
+    let said = with_door(|door| door.said()).ok_or("nothing was answered")?;
     let headers = Headers::new();
     headers.set("content-type", "application/json")?;
+    for (name, value) in &said.headers {
+        headers.set(name, value)?;
+    }
+    let Said { status, body, .. } = said;
     let body = if body.is_empty() { ResponseBody::Empty } else { ResponseBody::Body(body) };
     Ok(Response::from_body(body)?.with_status(status).with_headers(headers).into())
 }

@@ -41,5 +41,7 @@ pub mod host;
 mod point;
 mod reply;
 mod settings;
+#[cfg(test)]
+mod spending;
 
 pub use settings::Settings;
