@@ -25,6 +25,8 @@ const EVENTS: u32 = 60;
 
 /// The most that memory may grow from the first look with all streams open to the last, in percent.
 const GROWTH: u64 = 10;
+/// Seconds after the start from when memory counts: the client has a connection well before its first event comes.
+const SETTLED: f64 = 10.0;
 
 /// Memory over time.
 #[derive(Debug)]
@@ -163,9 +165,10 @@ fn open(carrier: &Carrier, running: u32) -> u64 {
 }
 
 impl Course {
-    /// Memory at the first and at the last look with all streams open.
+    /// Memory at the first and at the last look with all streams open and answered.
     fn full(&self) -> Option<(u64, u64)> {
-        let mut full = self.looks.iter().filter(|(_, open, _)| *open == u64::from(self.count));
+        let mut full =
+            self.looks.iter().filter(|(at, open, _)| *at >= SETTLED && *open == u64::from(self.count));
         let first = full.next()?.2;
         Some((first, full.next_back().map_or(first, |look| look.2)))
     }
