@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod local;
 pub mod recorder;
 pub mod scripts;
+pub mod sessions;
 pub mod stage;
 
 use std::{

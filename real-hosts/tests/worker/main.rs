@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test has a clock and an environment; the core has not")]
 
+mod agents;
 mod budgets;
 mod callers;
 mod changes;
