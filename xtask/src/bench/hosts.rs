@@ -123,30 +123,7 @@ impl Hosts {
     /// workerd does not start.
     pub(crate) fn workers(upstream: SocketAddr) -> Result<Self, Failure> {
         let folder = Folder::new("bench")?;
-        std::fs::write(folder.path().join("index.js"), PASS_THROUGH)?;
-        let json = document(upstream)?;
-        let texts = vec![
-            ("KEY".to_owned(), "sk-bench".to_owned()),
-            ("UPSTREAM".to_owned(), format!("http://{upstream}/v1/chat/completions")),
-        ];
-        let ours = |log: bool| {
-            let mut json = json.clone();
-            json["worker"] = json!({ "log": log });
-            Site::pointsman(&json, &keys(&json)?)
-        };
-        let sites = [
-            Site {
-                name: WORKERS[0].to_owned(),
-                folder: folder.path().to_owned(),
-                modules: vec!["index.js".to_owned()],
-                texts,
-                kv: None,
-                analytics: false,
-            },
-            Site { name: WORKERS[1].to_owned(), ..ours(true)? },
-            Site { name: WORKERS[2].to_owned(), ..ours(false)? },
-        ];
-        let workerd = Rc::new(Workerd::start(&sites)?);
+        let workerd = Rc::new(Workerd::start(&sites(upstream, &folder)?)?);
         let all = WORKERS.iter().map(|name| Host::Worker(workerd.address(name), Rc::clone(&workerd)));
         Ok(Self { all: all.collect(), _folder: folder })
     }
@@ -169,6 +146,36 @@ impl Hosts {
         let all = all.into_iter().map(|envoy| Host::Process(Running::Envoy(envoy))).collect();
         Ok(Self { all, _folder: folder })
     }
+}
+
+/// The Workers of `bench worker`, in the order of [`WORKERS`]; the pass-through's file goes into the folder.
+///
+/// # Errors
+/// The Worker cannot be built.
+pub(crate) fn sites(upstream: SocketAddr, folder: &Folder) -> Result<[Site; 3], Failure> {
+    std::fs::write(folder.path().join("index.js"), PASS_THROUGH)?;
+    let json = document(upstream)?;
+    let texts = vec![
+        ("KEY".to_owned(), "sk-bench".to_owned()),
+        ("UPSTREAM".to_owned(), format!("http://{upstream}/v1/chat/completions")),
+    ];
+    let ours = |log: bool| {
+        let mut json = json.clone();
+        json["worker"] = json!({ "log": log });
+        Site::pointsman(&json, &keys(&json)?)
+    };
+    Ok([
+        Site {
+            name: WORKERS[0].to_owned(),
+            folder: folder.path().to_owned(),
+            modules: vec!["index.js".to_owned()],
+            texts,
+            kv: None,
+            analytics: false,
+        },
+        Site { name: WORKERS[1].to_owned(), ..ours(true)? },
+        Site { name: WORKERS[2].to_owned(), ..ours(false)? },
+    ])
 }
 
 /// A bootstrap of one's own on these addresses.

@@ -6,6 +6,7 @@ mod body;
 mod hosts;
 mod load;
 mod report;
+mod startup;
 mod streams;
 
 use std::{
@@ -72,6 +73,9 @@ pub(crate) enum Bench {
         /// How often each of them is measured.
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
         rounds: u32,
+        /// Instead: the time until workerd listens, with the pass-through alone and with ours.
+        #[arg(long, conflicts_with = "streams")]
+        startup: bool,
         /// Instead: workerd's memory over time under many streams at once.
         #[arg(long)]
         streams: bool,
@@ -115,6 +119,7 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
             ]);
             status(if *json { cargo.arg("--json") } else { &mut cargo })
         }
+        &Bench::Worker { json, rounds, startup: true, .. } => startup::run(rounds, json),
         // A client that is slow itself lets Envoy fall asleep between requests, and waking up is counted as work.
         _ if cfg!(debug_assertions) => optimised(),
         &Bench::Envoy { json, rounds } => print(&envoy(rounds)?, json),
