@@ -208,12 +208,6 @@ const fn stands_alone(task: Task) -> bool {
     matches!(task, Task::Translation | Task::Summarising | Task::Extraction | Task::Writing)
 }
 
-/// For each share (in permille, falling), the difficulty that the hardest such part of the stated mix reaches.
-pub fn thresholds(shares: impl Iterator<Item = u16>) -> Vec<Difficulty> {
-    let weights = weights::Weights::read(SHIPPED).unwrap_or_default();
-    shares.map(|share| Difficulty(weights.threshold(share).min(1000))).collect()
-}
-
 /// The hash by which words are known: of its lower-case bytes.
 pub fn hash_of(word: &str) -> u32 {
     lexicon::hash_of(word)

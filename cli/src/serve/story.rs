@@ -50,14 +50,23 @@ impl Story {
     #[expect(clippy::disallowed_methods, reason = "the core has no clock; the gateway measures")]
     pub(super) fn begin(gateway: Arc<Gateway>, setup: Arc<Setup>, method: &str, path: &str) -> Self {
         gateway.enter();
-        let kept = gateway.log.is_on();
+        let mut story = Self::blank(gateway, setup, Instant::now(), now());
+        method.clone_into(&mut story.method);
+        if story.gateway.log.is_on() {
+            path.clone_into(&mut story.path);
+        }
+        story
+    }
+
+    /// Nothing is known yet, and if nothing comes, the client left.
+    const fn blank(gateway: Arc<Gateway>, setup: Arc<Setup>, began: Instant, unix_ms: u64) -> Self {
         Self {
             gateway,
             setup,
-            began: Instant::now(),
-            unix_ms: now(),
-            method: method.to_owned(),
-            path: if kept { path.to_owned() } else { String::new() },
+            began,
+            unix_ms,
+            method: String::new(),
+            path: String::new(),
             upstream_path: None,
             effort: None,
             summary: None,
@@ -145,28 +154,10 @@ impl Story {
 
     /// The story of one sample of this one.
     pub(super) fn sample(&self, number: usize, bill: &Bill, forward: &Forward) -> Self {
-        Self {
-            gateway: Arc::clone(&self.gateway),
-            setup: Arc::clone(&self.setup),
-            began: self.began,
-            unix_ms: self.unix_ms,
-            method: String::new(),
-            path: String::new(),
-            upstream_path: None,
-            effort: None,
-            summary: None,
-            metering: None,
-            asking: None,
-            status: 0,
-            details: Some(Cow::Borrowed(CLIENT_LEFT)),
-            tab: None,
-            part: Some(Part::new(number, bill, forward, self)),
-            bill: None,
-            total: None,
-            attempts: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-        }
+        let (gateway, setup) = (Arc::clone(&self.gateway), Arc::clone(&self.setup));
+        let mut sample = Self::blank(gateway, setup, self.began, self.unix_ms);
+        sample.part = Some(Part::new(number, bill, forward, self));
+        sample
     }
 
     /// All samples are over.
