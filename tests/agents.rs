@@ -186,6 +186,22 @@ fn title_calls_go_cheapest_and_leave_the_conversation_alone() {
     let classed = [session[0], session[1], ("x-claude-code-request-class", "auxiliary")];
     let (_, classed) = send(&router, "/v1/messages", &classed, &claude(json!([user(HARD)])));
     assert_eq!((tier(&classed), classed.summary().step), ("cheap", Some(Step::Auxiliary)));
+    // As Claude Code 2.1.197 asks for it: in another form, by a schema, with the effort of the session.
+    let schema =
+        json!({ "type": "object", "properties": { "title": { "type": "string" } }, "required": ["title"] });
+    let newer = json!({
+        "model": "auto", "max_tokens": 32000, "tools": [], "stream": true,
+        "system": [
+            { "type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.197.0;" },
+            { "type": "text", "text": "You are an agent." },
+            { "type": "text", "text": "Generate a concise, sentence-case title (3-7 words) of this coding session." },
+        ],
+        "messages": [user(&format!("<session>\n{HARD}\n</session>\n\nWrite the title in the language the user wrote in."))],
+        "output_config": { "effort": "high", "format": { "type": "json_schema", "schema": schema } },
+    });
+    let (_, newer) = send(&router, "/v1/messages", &session, &newer);
+    assert_eq!(newer.summary().step, Some(Step::Auxiliary));
+    assert_eq!(tier(&newer), "frontier", "no model below takes a schema here");
     // It leaves nothing to remember, so the conversation of the same session is as before.
     for forward in [forward, classed] {
         let mut metering = forward.respond(
@@ -260,6 +276,51 @@ fn a_compaction_goes_cheapest_and_what_follows_is_decided_anew() {
     assert_eq!(tier(&fresh), "cheap");
 }
 
+/// Claude Code 2.1.197: `/compact` while the results of tools are still unanswered.
+#[test]
+fn a_compaction_behind_the_results_of_tools_is_one() {
+    let router = router(&config());
+    let asked = format!(
+        "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\n{}\n\nYour task is to create a detailed summary. {}\n\n\
+         REMINDER: Do NOT call any tools. Respond with plain text only \u{2014} an <analysis> block followed by a <summary> \
+         block. Tool calls will be rejected.",
+        "- Do NOT use any tool, since they are all rejected.\n".repeat(8),
+        "Say what was asked and what was done. ".repeat(40),
+    );
+    let mut history = joined(&[vec![user(HARD)], work(0, 3)]);
+    let results = history.last_mut().expect("results");
+    results["content"].as_array_mut().expect("blocks").push(json!({ "type": "text", "text": asked }));
+    let compacting = messages(&router, history);
+    assert_eq!(compacting.summary().step, Some(Step::Compaction));
+}
+
+/// Claude Code 2.1.197: what it has to say stands in a system entry behind the person's words, plan mode at its end.
+#[test]
+fn plan_mode_is_noticed_behind_the_persons_words() {
+    let router = router(&config());
+    let told = |mode: &str| {
+        let skills = "- a-skill: does something that is told of at length.\n".repeat(100);
+        json!({ "role": "system", "content": format!("The following skills are available:\n\n{skills}\n{mode}") })
+    };
+    let step = |list: Vec<Value>| messages(&router, list).summary().step;
+    let plan = "\nPlan mode is active. The user does not want you to execute yet.";
+    assert_eq!(step(vec![user(EASY), told(plan)]), Some(Step::Planning));
+    assert_eq!(step(vec![user(EASY), told("")]), Some(Step::Prompt));
+    let later = |mode| {
+        joined(&[vec![user(EASY), told("")], work(0, 2), vec![says("Done."), user("And now?"), told(mode)]])
+    };
+    assert_eq!((step(later(plan)), step(later(""))), (Some(Step::Planning), Some(Step::Prompt)));
+    let over = joined(&[later(plan), vec![says("The plan."), user("Do it."), told("")]]);
+    assert_eq!(step(over), Some(Step::Prompt), "it was told of an earlier turn");
+    let page = "It is about a lamp. ".repeat(20);
+    let pasted = user(&format!("What does this page mean? {page}\n\nPlan mode is active while it is on."));
+    assert_eq!(
+        step(vec![user(EASY), says("Yes?"), pasted]),
+        Some(Step::Prompt),
+        "a person's words are no word of the client's"
+    );
+}
+
 #[test]
 fn sub_agents_that_search_are_cheap_and_a_review_is_named() {
     let router = router(&config());
@@ -273,6 +334,20 @@ fn sub_agents_that_search_are_cheap_and_a_review_is_named() {
     assert_eq!((tier(&forward), forward.summary().step), ("cheap", Some(Step::Explore)));
     let (main, _) = send(&router, "/v1/messages", &[("x-claude-code-session-id", "s")], &body);
     assert_ne!(searching, main, "a sub-agent has a conversation of its own");
+    // Claude Code 2.1.197 says it in the system prompt alone.
+    for (opening, step) in [
+        ("You are a file search specialist for Claude Code.", Step::Explore),
+        ("You are a software architect and planning specialist for Claude Code.", Step::Planning),
+        ("You are an agent for Claude Code.", Step::Subagent),
+    ] {
+        let mut body = body.clone();
+        body["system"] = json!([
+            { "type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.197.1; cc_is_subagent=true;" },
+            { "type": "text", "text": opening },
+        ]);
+        let (_, forward) = send(&router, "/v1/messages", &explore[1..], &body);
+        assert_eq!(forward.summary().step, Some(step), "{opening}");
+    }
     let review = json!({ "model": "auto", "input": HARD });
     let (_, forward) = send(
         &router,

@@ -43,6 +43,14 @@ pub(super) fn begins(text: &[u8], phrases: &[&str]) -> bool {
     })
 }
 
+/// Whether a paragraph of `text`, behind an empty line, begins with any of the phrases, which are in lower case.
+pub(super) fn opens_paragraph(text: &[u8], phrases: &[&str]) -> bool {
+    const EMPTY_LINE: &[u8; 4] = br"\n\n";
+    let behind = |at: usize| text.get(at.saturating_add(EMPTY_LINE.len())..).unwrap_or_default();
+    let breaks = text.array_windows::<4>().enumerate().filter(|(_, bytes)| *bytes == EMPTY_LINE);
+    breaks.map(|(at, _)| behind(at)).any(|paragraph| begins(paragraph, phrases))
+}
+
 /// The first bytes.
 pub(super) fn head(text: &[u8], bytes: usize) -> &[u8] {
     text.get(..bytes).unwrap_or(text)
@@ -75,6 +83,8 @@ mod tests {
         assert!(holds(b"no way", &["no"]) && holds(b"say no", &["no"]) && !holds(b"nay", &["no", "ys"]));
         assert!(!holds(b"", &["x"]));
         assert!(begins(b"Error: no", &["error"]) && !begins(b"an error", &["error"]));
+        assert!(opens_paragraph(br"a\n\nPlan b", &["plan"]) && !opens_paragraph(br"a\nPlan b", &["plan"]));
+        assert!(!opens_paragraph(br"Plan\n\nB\n\n", &["plan"]));
         assert_eq!(trimmed(br"\n \tx"), b"x");
         assert_eq!(
             (head(b"abc", 2), tail(b"abc", 2), head(b"a", 9), tail(b"a", 9)),

@@ -4,14 +4,14 @@ use core::fmt;
 
 use super::{
     hints::{Class, Client, Hints},
-    phrase::{head, holds, tail},
+    phrase::{begins, head, holds, tail, trimmed},
     story::Story,
 };
 use crate::{
     traits::Traits,
     wire::{
         Role,
-        request::{PartKind, RequestView},
+        request::{Part, PartKind, RequestView},
     },
 };
 
@@ -104,10 +104,10 @@ impl Step {
             return Self::FailingLoop;
         }
         let planning = hints.plan || story.turns.last().is_some_and(|turn| turn.plan);
-        if planning {
+        if planning || is_one_of(body, view, &PLANNER) {
             return Self::Planning;
         }
-        if hints.explore {
+        if hints.explore || is_one_of(body, view, &SEARCHER) {
             return Self::Explore;
         }
         if results {
@@ -133,9 +133,12 @@ impl fmt::Display for Step {
     }
 }
 
-/// Openings of system prompts and questions of calls beside the work. The first two: Claude Code's titles as seen on the
-/// wire; the third its question whether a topic is new; then opencode's title agent, and aider's commit messages.
-const AUXILIARY: [&str; 7] = [
+/// Openings of system prompts and questions of calls beside the work. The first four: Claude Code's titles as seen on the
+/// wire (the first two of 2.1.197); then its question whether a topic is new, opencode's title agent, and aider's commit
+/// messages.
+const AUXILIARY: [&str; 9] = [
+    "generate a concise, sentence-case title",
+    "write the title in the language the user wrote in",
     "write the title in the predominant language of the session",
     "you are coming up with a succinct title for a coding session",
     "analyze if this message indicates a new conversation topic",
@@ -145,8 +148,9 @@ const AUXILIARY: [&str; 7] = [
     "generate a title for this conversation",
 ];
 
-/// Claude Code, Codex, opencode and aider ask for a summary in these words.
-const COMPACTION: [&str; 6] = [
+/// Claude Code, Codex, opencode and aider ask for a summary in these words; Claude Code 2.1.197 ends with the first.
+const COMPACTION: [&str; 7] = [
+    "an <analysis> block followed by a <summary> block",
     "your task is to create a detailed summary of the conversation so far",
     "context checkpoint compaction",
     "provide a detailed prompt for continuing our conversation above",
@@ -154,6 +158,13 @@ const COMPACTION: [&str; 6] = [
     "*briefly* summarize this partial conversation about programming",
     "summarize the conversation so far",
 ];
+
+/// Openings of the system prompts of Claude Code's own sub-agents, where no header names their kind (2.1.197).
+const SEARCHER: [&str; 1] = ["you are a file search specialist"];
+const PLANNER: [&str; 1] = ["you are a software architect and planning specialist"];
+
+/// Texts of the system prompt that are looked at, from the first on.
+const SYSTEM_TEXTS: usize = 4;
 
 /// Messages from which on a call without tools that ends in a request to summarise is taken for a compaction.
 const LONG_HISTORY: u32 = 12;
@@ -168,9 +179,21 @@ fn sentinel(body: &[u8], view: &RequestView, story: &Story, phrases: &[&str]) ->
     let says = |text: &[u8]| {
         holds(head(text, EDGE), phrases) || (text.len() > EDGE && holds(tail(text, EDGE), phrases))
     };
-    let system = view.parts.iter().take_while(|part| part.role == Role::System).take(4);
     let spoken = view.parts.get(story.spoken.clone()).unwrap_or_default().iter().rev().take(2);
-    system.chain(spoken).any(|part| says(part.span.of(body)))
+    // A client's own question may stand behind the results of tools, in one message with them.
+    let newest = view.parts.get(story.newest.clone()).unwrap_or_default().last();
+    let behind = newest.filter(|part| story.results_newest && part.kind == PartKind::Text);
+    system(view).chain(spoken).chain(behind).any(|part| says(part.span.of(body)))
+}
+
+/// The beginning of the system prompt.
+fn system(view: &RequestView) -> impl Iterator<Item = &Part> {
+    view.parts.iter().take_while(|part| part.role == Role::System).take(SYSTEM_TEXTS)
+}
+
+/// Whether the system prompt says that it is one of these.
+fn is_one_of(body: &[u8], view: &RequestView, openings: &[&str]) -> bool {
+    system(view).any(|part| begins(trimmed(part.span.of(body)), openings))
 }
 
 fn is_auxiliary(hints: &Hints, body: &[u8], view: &RequestView, story: &Story) -> bool {

@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use super::{
     hash::Hash,
-    phrase::{begins, head, holds, tail, trimmed},
+    phrase::{begins, head, holds, opens_paragraph, tail, trimmed},
     result::{Severity, is_observation, severity},
 };
 use crate::{
@@ -199,6 +199,10 @@ const SHORT: usize = 320;
 /// Bytes at each end of an aside or turn in which a sentinel is looked for.
 const EDGE: usize = 240;
 
+/// Bytes of an aside in which a paragraph with a sentinel is looked for: Claude Code 2.1.197 tells of its plan mode behind
+/// some ten thousand bytes of skills.
+const TOLD: usize = 32 * 1024;
+
 struct Walk<'v> {
     body: &'v [u8],
     story: Story,
@@ -216,8 +220,8 @@ struct Walk<'v> {
     in_answer: bool,
     /// The person's words, one text a message.
     said: Vec<Span>,
-    /// Where a plan mode may be told of.
-    told: Vec<Span>,
+    /// Where a plan mode may be told of, and in whose message.
+    told: Vec<(Role, Span)>,
     /// Of each turn, which of both are its own.
     meant: Vec<Meant>,
     open: Hash,
@@ -345,9 +349,14 @@ impl Walk<'_> {
                 }
             }
         }
-        // Later ones are asides: plan mode is told so, too.
-        if self.story.answers > 0 {
-            self.told.extend(parts.iter().map(|part| part.span));
+        // Later ones are asides: plan mode is told so, too, before the person's words or behind them.
+        if self.story.turns.is_empty() && self.story.answers == 0 {
+            return;
+        }
+        self.told.extend(parts.iter().map(|part| (Role::System, part.span)));
+        let answered = self.story.turns.last().is_none_or(|turn| turn.answers < self.story.answers);
+        if let Some(meant) = self.meant.last_mut().filter(|_| !answered) {
+            meant.told.end = self.told.len();
         }
     }
 
@@ -395,7 +404,7 @@ impl Walk<'_> {
         let text = |part: &Part| part.span.of(body);
         self.in_answer = false;
         let texts = parts.iter().filter(|part| part.kind == PartKind::Text);
-        self.told.extend(texts.map(|part| part.span));
+        self.told.extend(texts.map(|part| (Role::User, part.span)));
         let own =
             |part: &&Part| part.kind == PartKind::Text && !part.span.is_empty() && !is_aside(text(part));
         let Some(spoken) = parts.iter().find(own) else { return };
@@ -467,7 +476,11 @@ impl Walk<'_> {
         for (at, (turn, meant)) in self.story.turns.iter_mut().zip(&self.meant).enumerate() {
             let said = self.said.get(meant.said.clone()).unwrap_or_default();
             let told = self.told.get(meant.told.clone()).unwrap_or_default();
-            turn.plan = told.iter().any(|told| holds(head(text(told), EDGE), &PLAN_MODE));
+            turn.plan = told.iter().any(|(role, told)| {
+                let told = text(told);
+                holds(head(told, EDGE), &PLAN_MODE)
+                    || (*role == Role::System && opens_paragraph(head(told, TOLD), &PLAN_MODE))
+            });
             turn.assent = at > 0 && said.iter().all(|said| is_assent(text(said)));
             // The first words of all complain of nothing that was done here.
             turn.complaint = said.iter().map(text).enumerate().any(|(n, said)| {
