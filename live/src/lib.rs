@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a harness has a clock; the ban is the core's")]
 
+pub mod agents;
 pub mod component;
 pub mod envoy;
 pub mod filter;

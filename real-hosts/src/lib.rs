@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test has a clock and an environment; the core has not")]
 
+pub mod agents;
 pub mod client;
 pub mod corpus;
 pub mod local;

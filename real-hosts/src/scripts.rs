@@ -114,7 +114,7 @@ pub async fn run_failing<'a>(script: Script, url: &str, cast: impl Iterator<Item
 }
 
 /// How long a script may take. They take seconds; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Runs a script against the router at `url`; returns the names of its checks.
 ///
@@ -158,7 +158,7 @@ pub async fn run(script: Script, url: &str) -> Vec<String> {
 }
 
 /// Fetches what a script runs in; tests that run at the same time fetch one after another.
-fn ready(fetch: fn() -> Result<PathBuf, live::Failure>) -> PathBuf {
+pub(crate) fn ready(fetch: fn() -> Result<PathBuf, live::Failure>) -> PathBuf {
     static FETCHING: Mutex<()> = Mutex::new(());
     let _turn = FETCHING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     fetch().unwrap_or_else(|failure| panic!("{failure}"))

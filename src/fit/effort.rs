@@ -200,7 +200,8 @@ impl EffortFit {
             return;
         }
         let budgets = switch.budget == Budget::Needed;
-        let insert = if budgets { plan.effort > Some(Effort::None) } else { switch.write && replaced };
+        // A client's word of effort alone does not ask to think: where budgets rule, it would buy thousands of tokens.
+        let insert = replaced && if budgets { plan.effort > Some(Effort::None) } else { switch.write };
         let back_on = asked == Some(Thinking::Disabled) && replaced;
         // Thinking that the client did not ask for collides with a forced tool; and where budgets rule, with a tool
         // call under way whose turn has no thinking in it.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use live::workerd::{Site, Workerd};
 use pointsman_sim::{Provider, Vendor};
 use real_hosts::{
+    agents,
     local::Local,
     play_for,
     scripts::{self, ANYWHERE},
@@ -79,5 +80,32 @@ fn they_work_through_the_worker() {
         let workerd = Workerd::start(&[site]).unwrap_or_else(|failure| panic!("{failure}"));
         all_work(&format!("http://{}", workerd.address("pointsman"))).await;
         assert_clean(cast.providers.values());
+    });
+}
+
+#[test]
+fn coding_agents_work_through_envoy() {
+    play_for(PATIENCE, async {
+        let stage = agents::script(Script::new()).start().await;
+        agents::work(&stage.envoy.url(), &stage.providers().collect::<Vec<_>>()).await;
+    });
+}
+
+#[test]
+fn coding_agents_work_through_the_gateway() {
+    play_for(PATIENCE, async {
+        let stage = Local::start(env!("CARGO_BIN_EXE_gateway"), agents::script(Script::serving())).await;
+        agents::work(&stage.gateway.url(), &stage.cast.providers.values().collect::<Vec<_>>()).await;
+    });
+}
+
+#[test]
+fn coding_agents_work_through_the_worker() {
+    play_for(PATIENCE, async {
+        let (cast, _) = agents::script(Script::serving()).cast().await;
+        let site = Site::pointsman(&cast.document, &cast.keys).unwrap_or_else(|failure| panic!("{failure}"));
+        let workerd = Workerd::start(&[site]).unwrap_or_else(|failure| panic!("{failure}"));
+        let url = format!("http://{}", workerd.address("pointsman"));
+        agents::work(&url, &cast.providers.values().collect::<Vec<_>>()).await;
     });
 }
