@@ -10,6 +10,7 @@ mod budgets;
 mod callers;
 mod changes;
 mod deploy;
+mod develop;
 mod failover;
 mod kv;
 mod stream;
