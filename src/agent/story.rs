@@ -484,8 +484,12 @@ impl Walk<'_> {
             turn.assent = at > 0 && said.iter().all(|said| is_assent(text(said)));
             // The first words of all complain of nothing that was done here.
             turn.complaint = said.iter().map(text).enumerate().any(|(n, said)| {
-                (at, n) != (0, 0) && said.len() <= SHORT && holds(said, &COMPLAINTS)
-                    || holds(tail(said, 48), &["ultrathink", "think harder"])
+                if (at, n) != (0, 0) && said.len() <= SHORT {
+                    holds(said, &COMPLAINTS)
+                } else {
+                    // Two of them, as people put them behind whatever it is.
+                    holds(tail(said, 48), &["ultrathink", "think harder"])
+                }
             });
         }
     }

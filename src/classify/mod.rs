@@ -94,7 +94,7 @@ impl core::error::Error for DifficultyOutOfRange {}
 const SHIPPED: &[u8] = include_bytes!("../../data/weights.bin");
 
 /// What is thought of a prompt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Judgement {
     /// The expected gain, in thousandths.
     pub difficulty: Difficulty,
@@ -165,15 +165,26 @@ impl Classifier {
     where
         I: Iterator<Item = Text<'b>> + Clone,
     {
+        self.classify_next(pieces, &mut Last::default())
+    }
+
+    /// The same, where a conversation is judged turn by turn: `pieces` are those of the call before and more.
+    pub(crate) fn classify_next<'b, I>(&self, pieces: I, last: &mut Last) -> Judgement
+    where
+        I: Iterator<Item = Text<'b>> + Clone,
+    {
         let (newest, earlier) = turns(pieces.clone());
+        let before = |last: &Last| match last.of(earlier) {
+            Some(known) => known,
+            None => self.judge(&self.shape(earlier.pieces(pieces.clone()), EARLIER)),
+        };
         let shape = self.shape(newest.pieces(pieces.clone()), NEWEST);
         let own = self.judge(&shape);
-        if shape.words >= FOLLOW_UP || earlier.bytes == 0 || stands_alone(own.task) {
-            return own;
-        }
+        let inherits = shape.words < FOLLOW_UP && earlier.bytes > 0 && !stands_alone(own.task);
+        let before = if inherits { before(last) } else { own };
+        *last = Last { turn: newest, own };
         // "Yes, go on" is about as hard as what it answers.
-        let before = self.judge(&self.shape(earlier.pieces(pieces), EARLIER));
-        if before.gain <= own.gain && shape.words > 3 {
+        if !inherits || (before.gain <= own.gain && shape.words > 3) {
             return own;
         }
         let mix = |own: u32, before: u32| {
@@ -224,11 +235,27 @@ pub fn feature_space() -> u32 {
 }
 
 /// Consecutive pieces of user text: from one index up to another.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Turn {
     start: usize,
     end: usize,
     bytes: usize,
+}
+
+/// The turn of a conversation that was judged last, by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Last {
+    turn: Turn,
+    own: Judgement,
+}
+
+impl Last {
+    /// The judgement, where it is of this turn and the bound of [`EARLIER`] leaves nothing of it out.
+    fn of(&self, turn: Turn) -> Option<Judgement> {
+        // Each piece brings a line end along.
+        let most = turn.bytes.saturating_add((turn.end - turn.start).saturating_mul(2));
+        (self.turn == turn && most <= EARLIER).then_some(self.own)
+    }
 }
 
 /// The newest user turn that is not empty, and the one before it.

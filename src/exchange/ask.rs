@@ -1,11 +1,12 @@
 //! What a request asks of the policy: its size, its difficulty, and what the agents' lines make of its conversation.
 
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 
 use super::{Examined, Pending, Router};
 use crate::{
     agent::{Hints, Step, Story, Turn, brief::Brief, is_aside},
-    classify::{Classifier, Difficulty, Judgement, Text, UNSURE},
+    classify::{Classifier, Difficulty, Judgement, Last, Text, UNSURE},
     config::{Alias, Ladder},
     policy::{self, Ask, Course, Forced, course},
     wire::{
@@ -30,10 +31,10 @@ impl Router {
         };
         let prompt_tokens = if alias.is_some_and(fits) { bound } else { view.estimate(body).at_most };
         let step = Step::of(hints, body, view, story);
+        let mut said = Said::new(&self.classifier, body, &view.parts);
         let mut judgement = None;
         let mut judge = |turn: &Turn| {
-            judgement =
-                judge(&self.classifier, body, view.parts.get(..turn.parts.end).unwrap_or(&view.parts));
+            judgement = said.judge(turn.parts.end);
             // A task for an agent is another kind of text than the questions that the classifier knows: it has a place
             // among such tasks, and is as hard as the prompt at the same place among prompts.
             let place = Brief::told(hints, body, view, turn).and_then(|brief| self.briefs.place(&brief));
@@ -123,20 +124,43 @@ pub fn judge_body(
     dialect: Dialect,
     body: &[u8],
 ) -> Result<Option<Judgement>, Unreadable> {
-    Ok(judge(classifier, body, &RequestView::read(dialect, body)?.parts))
+    let view = RequestView::read(dialect, body)?;
+    Ok(Said::new(classifier, body, &view.parts).judge(view.parts.len()))
 }
 
-/// What is thought of what was said; `None` where there is no text to judge.
-fn judge(classifier: &Classifier, body: &[u8], parts: &[Part]) -> Option<Judgement> {
-    let pieces = parts.iter().filter(|part| {
-        matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. })
-            && !part.span.is_empty()
-            && !(part.role == Role::User && is_aside(part.span.of(body)))
-    });
-    // Kept: they are walked several times, and telling asides apart is dearer than room.
-    let texts: Vec<Text<'_>> = pieces.map(|part| Text { role: part.role, raw: part.span.of(body) }).collect();
-    if texts.is_empty() {
-        return None;
+/// What was said in a conversation, judged turn by turn.
+struct Said<'b, 'r> {
+    classifier: &'r Classifier,
+    body: &'b [u8],
+    parts: &'r [Part],
+    /// The texts of these parts, asides left out, each with the number of its part. Kept: they are walked several times,
+    /// and telling asides apart is dearer than room.
+    texts: OnceCell<Vec<(usize, Text<'b>)>>,
+    last: Last,
+}
+
+impl<'b, 'r> Said<'b, 'r> {
+    fn new(classifier: &'r Classifier, body: &'b [u8], parts: &'r [Part]) -> Self {
+        Self { classifier, body, parts, texts: OnceCell::new(), last: Last::default() }
     }
-    Some(classifier.classify(texts.iter().copied()))
+
+    /// What is thought of the newest turn among so many parts; `None` where there is no text to judge. Later calls are of
+    /// more parts.
+    fn judge(&mut self, parts: usize) -> Option<Judgement> {
+        let texts = self.texts.get_or_init(|| {
+            let text = |(number, part): (usize, &Part)| {
+                let raw = part.span.of(self.body);
+                let said = matches!(part.kind, PartKind::Text | PartKind::ToolResult { .. })
+                    && !part.span.is_empty()
+                    && !(part.role == Role::User && is_aside(raw));
+                said.then_some((number, Text { role: part.role, raw }))
+            };
+            self.parts.iter().enumerate().filter_map(text).collect()
+        });
+        let texts = texts.get(..texts.partition_point(|(number, _)| *number < parts)).unwrap_or_default();
+        if texts.is_empty() {
+            return None;
+        }
+        Some(self.classifier.classify_next(texts.iter().map(|(_, text)| *text), &mut self.last))
+    }
 }
