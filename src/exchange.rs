@@ -12,8 +12,8 @@
 //!
 //! ```text
 //! open      head, endpoint, pass       the head alone
-//! heard     Heard::route               demand: rules and headers; ask: difficulty, agents' lines; recall: memory;
-//!                                      money: budgets; sampled: asking more than once
+//! heard     Heard::route               demand: rules and headers; ask, judge: difficulty, agents' lines;
+//!                                      recall: memory; money: budgets; sampled: asking more than once
 //! forward   the attempts of a decision
 //! metering  the answer
 //! ```
@@ -24,6 +24,7 @@ mod endpoint;
 mod forward;
 mod head;
 mod heard;
+mod judge;
 mod metering;
 mod money;
 mod open;
@@ -32,9 +33,10 @@ mod recall;
 mod sampled;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
+use core::cell::OnceCell;
 
-pub use self::{ask::judge_body, forward::chain_name, head::HEADER_PREFIX};
 use self::{endpoint::EndpointKind, head::Head, sampled::Sampled};
+pub use self::{forward::chain_name, head::HEADER_PREFIX, judge::judge_body};
 use crate::{
     agent::{Client, Hints, Identity, Step, Story, brief},
     budget::{Account, Tab},
@@ -103,6 +105,7 @@ pub struct Heard<'b> {
     pending: Pending,
     body: &'b [u8],
     read: Result<(RequestView, Story), Unreadable>,
+    identity: OnceCell<Identity>,
     /// The accounts that it would be charged to, with what is spent of each, and the time.
     spent: Vec<(Account, PicoUsd)>,
     now: u64,

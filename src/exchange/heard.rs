@@ -1,6 +1,7 @@
 //! The decision: from a request that was read to the targets that it goes to.
 
 use alloc::{boxed::Box, format, vec::Vec};
+use core::cell::OnceCell;
 
 use super::{Forward, Heard, Pending, Routed, Router, Summary, endpoint::EndpointKind, sampled::Samples};
 use crate::{
@@ -42,7 +43,7 @@ impl Pending {
             let story = Story::read(body, &view);
             (view, story)
         });
-        Heard { pending: self, body, read, spent: Vec::new(), now: 0 }
+        Heard { pending: self, body, read, identity: OnceCell::new(), spent: Vec::new(), now: 0 }
     }
 
     /// The answer to a body above the bound that the door keeps.
@@ -56,15 +57,14 @@ impl Heard<'_> {
     /// The conversation that the request continues; `None` where it could not be read, or continues none.
     pub fn identity(&self) -> Option<Identity> {
         let (view, story) = self.read.as_ref().ok()?;
-        Some(Identity::of(&self.pending.hints, self.body, view, story))
+        let identity = || Identity::of(&self.pending.hints, self.body, view, story);
+        Some(*self.identity.get_or_init(identity))
     }
 
     /// Decides. `memory` is what was [remembered](Receipt::remembered) of the conversation, if anything is left of it,
     /// and `now` the time in seconds since 1970: without either the history alone decides. See [`Pending::route`].
     pub fn route(self, router: &Router, memory: Option<&Remembered>, now: Option<u64>) -> Routed {
-        // Who has no clock remembers nothing.
-        let identity = now.and_then(|_| self.identity());
-        let Self { pending, body, read, spent, now: asked_at } = self;
+        let Self { pending, body, read, identity, spent, now: asked_at } = self;
         let config = &router.config;
         let standing = budget::strictest(config, &spent);
         if let Some(standing) = standing.filter(Standing::refuses) {
@@ -115,7 +115,9 @@ impl Heard<'_> {
         let expected = case.expected(!spent.is_empty() || samples.as_ref().is_some_and(Samples::are_taken));
         let tab = case.tab(&spent, asked_at, expected.as_ref(), &attempts, samples.as_ref());
         let tier = ladder.tiers.get(decision.tier).map(|tier| tier.name.clone());
-        let memo = recalled.memo(identity.filter(|_| !ask.step.is_aside()));
+        // Who has no clock remembers nothing.
+        let remembers = now.is_some() && !ask.step.is_aside();
+        let memo = remembers.then(|| recalled.memo(identity.into_inner().unwrap_or_else(|| case.identity())));
         let forward = Forward {
             edits: pending.head.edits,
             attempts,
@@ -149,6 +151,10 @@ impl Heard<'_> {
 }
 
 impl Case<'_> {
+    fn identity(&self) -> Identity {
+        Identity::of(&self.pending.hints, self.body, self.view, self.story)
+    }
+
     fn no_candidate(&self, none: &NoCandidate) -> Rejection {
         let name = &self.alias.name;
         let mut message = format!("no target behind the model `{name}` can serve this request");

@@ -45,7 +45,7 @@ impl Recalled<'_> {
     }
 
     /// What is to be remembered of the decision.
-    pub(super) fn memo(&self, identity: Option<Identity>) -> Option<Memo> {
-        Some(Memo { identity: identity?, tier: self.held, told: self.told })
+    pub(super) const fn memo(&self, identity: Identity) -> Memo {
+        Memo { identity, tier: self.held, told: self.told }
     }
 }
