@@ -143,6 +143,7 @@ struct Memo {
     identity: Identity,
     tier: usize,
     told: usize,
+    bytes: u64,
 }
 
 /// One target's turn. Complete in itself: it sets or removes every header that any other attempt may have set.

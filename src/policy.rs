@@ -11,7 +11,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 pub use course::{Cause, Course};
-pub use memory::{Conversations, Remembered};
+pub use memory::{Conversations, Prefix, Remembered};
 pub use warm::life_seconds;
 
 use crate::{

@@ -1,128 +1,13 @@
 //! What an operator sees of an agent's work: which model takes which call, and that nothing else moves.
 
-use pointsman::{
-    Config, Conversations, Effort, Forward, Identity, Opened, Remembered, RequestHead, ResponseHead, Routed,
-    Router, Step,
+mod conversation;
+
+use conversation::{
+    EASY, HARD, Headers, calls, claude, config, gives, joined, messages, router, says, send, stuck, tier,
+    user, work,
 };
+use pointsman::{Effort, Forward, ResponseHead, Router, Step};
 use serde_json::{Value, json};
-
-const HARD: &str = "Our lock-free queue loses an element under contention once a day. Derive the interleaving, prove \
-                    which memory ordering is missing, and propose a fix that keeps throughput.";
-const EASY: &str = "Rename the variable in main.rs, please.";
-
-fn config() -> Value {
-    json!({
-        "version": 1,
-        "ladders": { "default": {
-            "tiers": [
-                { "name": "cheap", "targets": ["minimax/MiniMax-M3.1-Flash"] },
-                { "name": "mid", "targets": ["deepseek/deepseek-v4-pro"] },
-                { "name": "frontier", "targets": ["anthropic/claude-opus-5-5"] }
-            ],
-            "thresholds": [225, 250]
-        } },
-        "aliases": { "auto": "default" }
-    })
-}
-
-fn router(config: &Value) -> Router {
-    Router::new(Config::from_json(config.to_string().as_bytes()).unwrap())
-}
-
-type Headers<'h> = &'h [(&'h str, &'h str)];
-
-fn send(router: &Router, path: &str, headers: Headers<'_>, body: &Value) -> (Option<Identity>, Forward) {
-    remembering(router, path, headers, body, None, None)
-}
-
-fn remembering(
-    router: &Router,
-    path: &str,
-    headers: Headers<'_>,
-    body: &Value,
-    memory: Option<&Remembered>,
-    now: Option<u64>,
-) -> (Option<Identity>, Forward) {
-    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let Opened::NeedBody(pending) =
-        router.open(&RequestHead { method: b"POST", path: path.as_bytes(), headers: &headers })
-    else {
-        panic!("a completion request")
-    };
-    let text = body.to_string();
-    let heard = pending.read(text.as_bytes());
-    let identity = heard.identity();
-    match heard.route(router, memory, now) {
-        Routed::Forward(forward) => (identity, forward),
-        Routed::Reject(rejection) => panic!("{}", String::from_utf8_lossy(&rejection.body)),
-    }
-}
-
-fn tool(name: &str) -> Value {
-    json!({ "name": name, "description": "A tool.", "input_schema": { "type": "object" } })
-}
-
-/// A request as Claude Code sends it.
-fn claude(messages: Value) -> Value {
-    json!({
-        "model": "auto", "max_tokens": 32000, "stream": true,
-        "system": [{ "type": "text", "text": "You are an agent that edits programs.", "cache_control": { "type": "ephemeral" } }],
-        "tools": [tool("Bash"), tool("Read"), tool("Edit")],
-        "messages": messages
-    })
-}
-
-fn user(text: &str) -> Value {
-    json!({ "role": "user", "content": [{ "type": "text", "text": text }] })
-}
-
-fn says(text: &str) -> Value {
-    json!({ "role": "assistant", "content": [{ "type": "text", "text": text }] })
-}
-
-fn calls(id: usize, name: &str, input: Value) -> Value {
-    json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": format!("toolu_{id}"), "name": name, "input": input }] })
-}
-
-fn gives(id: usize, text: &str, error: bool) -> Value {
-    json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": format!("toolu_{id}"), "content": text, "is_error": error }] })
-}
-
-fn tier(forward: &Forward) -> &str {
-    forward.summary().tier.as_deref().unwrap()
-}
-
-fn messages(router: &Router, list: Vec<Value>) -> Forward {
-    send(router, "/v1/messages", &[], &claude(json!(list))).1
-}
-
-/// An exchange with a tool that went well, each another one.
-fn work(from: usize, exchanges: usize) -> Vec<Value> {
-    (from..from + exchanges)
-        .flat_map(|n| {
-            [
-                calls(n, "Read", json!({ "file_path": format!("src/f{n}.rs") })),
-                gives(n, &format!("1 fn f{n}() {{}}"), false),
-            ]
-        })
-        .collect()
-}
-
-/// The same call with the same failure.
-fn stuck(from: usize, exchanges: usize) -> Vec<Value> {
-    (from..from + exchanges)
-        .flat_map(|n| {
-            [
-                calls(n, "Bash", json!({ "command": "make test" })),
-                gives(n, "Exit code 2\nmake: *** No rule to make target 'test'.  Stop.", true),
-            ]
-        })
-        .collect()
-}
-
-fn joined(parts: &[Vec<Value>]) -> Vec<Value> {
-    parts.concat()
-}
 
 #[test]
 fn the_first_words_set_the_tier_and_tools_do_not_move_it() {
@@ -524,57 +409,6 @@ fn router_of_responses() -> Router {
     }))
 }
 
-fn answered(router: &Router, forward: &Forward, now: u64, tokens: u64) -> Remembered {
-    let upstream = forward.attempts()[0].upstream.clone();
-    let head =
-        ResponseHead { status: 200, content_type: Some(b"application/json"), ..ResponseHead::default() };
-    let mut metering = forward.respond(Some(&upstream), &head);
-    metering.push(
-        format!(r#"{{"type":"message","usage":{{"input_tokens":{tokens},"output_tokens":3}}}}"#).as_bytes(),
-    );
-    metering.finish(router, Some(now)).remembered.unwrap().1
-}
-
-#[test]
-fn memory_changes_nothing_while_the_cache_is_warm_and_may_be_lost_at_any_call() {
-    let router = router(&config());
-    let history = joined(&[
-        vec![user(EASY)],
-        work(0, 3),
-        stuck(3, 3),
-        work(6, 4),
-        vec![says("Done."), user(HARD)],
-        work(10, 3),
-    ]);
-    let mut memory: Option<Remembered> = None;
-    for sent in (1..=history.len()).step_by(2) {
-        let body = claude(json!(history[..sent].to_vec()));
-        let now = 1_800_000_000 + sent as u64;
-        let (_, without) = remembering(&router, "/v1/messages", &[], &body, None, None);
-        let (_, with) = remembering(&router, "/v1/messages", &[], &body, memory.as_ref(), Some(now));
-        assert_eq!(tier(&without), tier(&with), "{sent}");
-        // Lost every other time.
-        memory = (sent % 4 == 1).then(|| answered(&router, &with, now, 9000));
-    }
-}
-
-#[test]
-fn a_conversation_that_was_silent_longer_than_its_cache_lives_may_move() {
-    let router = router(&config());
-    let list = joined(&[vec![user(EASY)], stuck(0, 3), work(3, 2)]);
-    let body = claude(json!(list));
-    let start = 1_800_000_000;
-    let (_, raised) = remembering(&router, "/v1/messages", &[], &body, None, Some(start));
-    assert_eq!(tier(&raised), "mid");
-    let memory = answered(&router, &raised, start, 9000);
-    let after = |seconds| {
-        let longer = claude(json!(joined(&[list.clone(), work(5, 1)])));
-        remembering(&router, "/v1/messages", &[], &longer, Some(&memory), Some(start + seconds)).1
-    };
-    assert_eq!(tier(&after(60)), "mid");
-    assert_eq!(tier(&after(100_000)), "cheap", "its cache is gone, and so is the trouble");
-}
-
 #[test]
 fn effort_of_claude_does_not_change_inside_a_conversation() {
     let mut config = config();
@@ -651,27 +485,4 @@ fn thinking_that_claude_signed_keeps_the_conversation_there() {
     let forward = messages(&router, vec![user(EASY), signed, gives(0, "x", false)]);
     assert_ne!(tier(&forward), "cheap");
     assert_eq!(forward.summary().reason.code(), "history");
-}
-
-#[test]
-fn a_process_remembers_a_bounded_number_of_conversations_the_newest_ones() {
-    let router = router(&config());
-    let remembered = Remembered { tier: 1, told: 1, target: 2, prefix_tokens: 3, seen: 4, life: 5 };
-    let text = json!({ "model": "auto", "messages": [{ "role": "user", "content": "hi" }] }).to_string();
-    let id = |n: usize| {
-        let key = format!("key-{n}");
-        let headers = [("x-api-key", key.as_bytes())];
-        let head = RequestHead { method: b"POST", path: b"/v1/messages", headers: &headers };
-        let Opened::NeedBody(pending) = router.open(&head) else { panic!("a completion request") };
-        pending.read(text.as_bytes()).identity().unwrap()
-    };
-    let mut conversations = Conversations::default();
-    assert!(conversations.is_empty());
-    let many = pointsman::limits::CONVERSATIONS + 10;
-    for n in 0..many {
-        conversations.keep(id(n), remembered);
-    }
-    assert!(conversations.len() <= pointsman::limits::CONVERSATIONS);
-    assert_eq!(conversations.get(id(many - 1)), Some(remembered));
-    assert_eq!(conversations.get(id(0)), None);
 }

@@ -95,7 +95,7 @@ impl Router {
         }
         let Some((ledger, now)) = within else { return pending.route(&self.0, body) };
         let heard = pending.read(body).afford(&self.0, now, |account| ledger.weight(account));
-        let routed = heard.route(&self.0, None, Some(now));
+        let routed = heard.route(&self.0, None, None);
         if let Routed::Forward(forward) = &routed
             && let Some(tab) = forward.tab()
         {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Examined, Pending, Router, judge::Judge};
+use super::{Examined, Pending, Router, heard::Case, judge::Judge, recall::Recalled};
 use crate::{
     agent::{Hints, Step, Story, Turn},
     config::{Alias, Ladder},
@@ -10,14 +10,28 @@ use crate::{
     wire::request::{RequestView, Unreadable},
 };
 
+impl Case<'_> {
+    /// What the request asks of the policy, its conversation's course put right by what is remembered.
+    pub(super) fn ask(&self, forced: Forced, recalled: &mut Recalled<'_>) -> Ask {
+        let read = (self.view, self.story);
+        self.router.ask(
+            Some((self.alias, self.ladder)),
+            self.body,
+            read,
+            &self.pending.hints,
+            (forced, recalled),
+        )
+    }
+}
+
 impl Router {
-    pub(super) fn ask(
+    fn ask(
         &self,
         alias: Option<(&Alias, &Ladder)>,
         body: &[u8],
         (view, story): (&RequestView, &Story),
         hints: &Hints,
-        forced: Forced,
+        (forced, recalled): (Forced, &mut Recalled<'_>),
     ) -> Ask {
         // The estimate is the dearest part of a decision, and most requests are far too small to need it.
         let bound = view.prompt_bound();
@@ -27,8 +41,8 @@ impl Router {
         let prompt_tokens = if alias.is_some_and(fits) { bound } else { view.estimate(body).at_most };
         let step = Step::of(hints, body, view, story);
         let mut judge = Judge::new(self, hints, body, view);
-        let course =
-            alias.map(|(alias, ladder)| self.course(alias, ladder, (hints, story), step, &mut judge));
+        let course = alias
+            .map(|(alias, ladder)| self.course(alias, ladder, (hints, story), step, (&mut judge, recalled)));
         let difficulty = match course {
             Some(course) => course.difficulty,
             None => judge.difficulty(&Turn { parts: 0..view.parts.len(), ..Turn::default() }),
@@ -54,21 +68,21 @@ impl Router {
         ladder: &Ladder,
         (hints, story): (&Hints, &Story),
         step: Step,
-        judge: &mut Judge<'_>,
+        (judge, recalled): (&mut Judge<'_>, &mut Recalled<'_>),
     ) -> Course {
         let config = &self.config;
-        let mut conversation =
-            || course::plot(config, ladder, alias.dial(), story, |turn| judge.difficulty(turn));
+        let tiers = ladder.tiers.len();
+        let plot =
+            |prefix| course::plot(config, ladder, alias.dial(), story, prefix, |turn| judge.difficulty(turn));
+        let size = (recalled.prefix().tokens(story.bytes), recalled.is_warm());
+        let beside = |course| course::beside(config, ladder, step, course, size);
         let course = match step {
-            Step::Auxiliary => course::beside(config, ladder, step, Course::lowest(), story),
+            Step::Auxiliary => beside(Course::lowest()),
             // What only its maker can read is made where the conversation is.
-            Step::Compaction if hints.sealed() => conversation(),
-            Step::Compaction => course::beside(config, ladder, step, conversation(), story),
+            Step::Compaction if !hints.sealed() => beside(recalled.course(tiers, plot)),
             // It reads and reports, and may lose its way doing so.
-            Step::Explore if !story.troubled() => {
-                course::beside(config, ladder, step, Course::lowest(), story)
-            }
-            _ => conversation(),
+            Step::Explore if !story.troubled() => beside(Course::lowest()),
+            _ => recalled.course(tiers, plot),
         };
         course.bounded(ladder, step)
     }
@@ -86,7 +100,13 @@ impl Pending {
         let alias = config.alias(&view.model);
         let ladder = alias.and_then(|alias| config.ladder_of(alias));
         let forced = ladder.and_then(|ladder| self.forced(config, ladder).ok()).unwrap_or_default();
-        let ask = router.ask(alias.zip(ladder), body, (&view, &story), &self.hints, forced);
+        let ask = router.ask(
+            alias.zip(ladder),
+            body,
+            (&view, &story),
+            &self.hints,
+            (forced, &mut Recalled::default()),
+        );
         let mut obstacles = Vec::new();
         for tier in ladder.into_iter().flat_map(|ladder| &ladder.tiers) {
             for target in tier.choices.iter().filter_map(|choice| config.target_of(choice)) {

@@ -3,7 +3,10 @@
 use alloc::{boxed::Box, format, vec::Vec};
 use core::cell::OnceCell;
 
-use super::{Forward, Heard, Pending, Routed, Router, Summary, endpoint::EndpointKind, sampled::Samples};
+use super::{
+    Forward, Heard, Pending, Routed, Router, Summary, endpoint::EndpointKind, recall::Recalled,
+    sampled::Samples,
+};
 use crate::{
     agent::{Identity, Story},
     budget::{self, Standing},
@@ -83,12 +86,12 @@ impl Heard<'_> {
             Ok(forced) => forced,
             Err(rejection) => return Routed::Reject(rejection),
         };
-        let mut ask = router.ask(Some((alias, ladder)), body, (&view, &story), &pending.hints, forced);
+        let mut recalled = Recalled::new(memory, now, &pending.hints, &story);
+        let mut ask = case.ask(forced, &mut recalled);
         let rule = pending.rule(config, alias, &ask, || story.spoken(body, &view));
         if let Some(message) = rule.and_then(|rule| rule.then.reject.as_deref()) {
             return Routed::Reject(Rejection::new(Some(pending.dialect), 403, "rule", message));
         }
-        let recalled = case.recall(memory, now, &mut ask);
         let obeyed = rule.filter(|rule| policy::obey(config, ladder, rule, &mut ask));
         let bound = standing.map(|standing| case.bound(standing, &mut ask));
         let mut decision = match policy::decide(config, alias, &ask) {

@@ -52,13 +52,14 @@ impl Metering {
         let cost = |index: Option<usize>| config.cost(index, &metered.usage, unix_seconds);
         let remembered = self.memo.zip(unix_seconds).and_then(|(memo, now)| {
             let model = &config.targets.get(self.index?)?.model;
-            let tokens = metered.usage.prompt_tokens()?.saturating_add(metered.usage.output.unwrap_or(0));
+            let wide = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
             let narrow = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
             let remembered = Remembered {
                 tier: narrow(memo.tier),
                 told: narrow(memo.told),
                 target: memory::target_hash(&self.target),
-                prefix_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+                prefix_tokens: wide(metered.usage.prompt_tokens()?),
+                prefix_bytes: wide(memo.bytes),
                 seen: u32::try_from(now).ok()?,
                 life: policy::life_seconds(model),
             };

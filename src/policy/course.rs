@@ -6,7 +6,7 @@
 //! question, and both only where moving is cheaper than staying, cache included. The fold looks at no more than what stood in the history
 //! at each point: a longer history does not change what an earlier call decided.
 
-use super::warm;
+use super::{memory::Prefix, warm};
 use crate::{
     agent::{EventKind, Step, Story, Turn},
     classify::Difficulty,
@@ -37,6 +37,13 @@ pub struct Course {
     pub entered_at: Option<Difficulty>,
 }
 
+/// What moving costs.
+struct Price<'a> {
+    config: &'a Config,
+    ladder: &'a Ladder,
+    prefix: Prefix,
+}
+
 /// What brought a conversation to its tier.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cause {
@@ -57,12 +64,14 @@ pub enum Cause {
     },
 }
 
-/// Plots the course of a conversation. `judge` tells how hard a turn is, by what was said up to it.
+/// Plots the course of a conversation. `prefix` tells how large it was, `judge` how hard a turn is, by what was said up to
+/// it.
 pub fn plot(
     config: &Config,
     ladder: &Ladder,
     dial: &Dial,
     story: &Story,
+    prefix: Prefix,
     mut judge: impl FnMut(&Turn) -> Option<Difficulty>,
 ) -> Course {
     let last = ladder.tiers.len().saturating_sub(1);
@@ -90,7 +99,8 @@ pub fn plot(
             course.entered_at = difficulty;
             course.move_to(dial.tier(difficulty).min(last), Cause::Asked, Step::Prompt);
         } else if !turn.assent {
-            course.hear(config, ladder, dial, story.agentic, turn, difficulty);
+            let price = Price { config, ladder, prefix };
+            course.hear(&price, dial, story.agentic, turn, difficulty);
         }
         if turn.plan {
             course.raise(planning, Cause::Planning, Step::Planning);
@@ -108,7 +118,8 @@ pub fn plot(
                 // Whoever got lost twice would get lost again.
                 EventKind::Calm if loops == 1 && course.tier > course.standing => {
                     let standing = course.standing;
-                    if course.may_fall(config, ladder, (event.bytes, event.answers), standing) {
+                    let price = Price { config, ladder, prefix };
+                    if price.may_fall(course.tier, standing, event.bytes, event.answers) {
                         course.move_to(standing, Cause::Asked, Step::Prompt);
                     }
                 }
@@ -178,14 +189,13 @@ impl Course {
     /// The person speaks again.
     fn hear(
         &mut self,
-        config: &Config,
-        ladder: &Ladder,
+        price: &Price<'_>,
         dial: &Dial,
         agentic: bool,
         turn: &Turn,
         difficulty: Option<Difficulty>,
     ) {
-        let last = ladder.tiers.len().saturating_sub(1);
+        let last = price.ladder.tiers.len().saturating_sub(1);
         let wanted = match difficulty {
             None => self.standing,
             Some(difficulty) if agentic => {
@@ -194,7 +204,7 @@ impl Course {
             }
             Some(difficulty) => dial.tier(Some(difficulty)).min(last),
         };
-        if wanted >= self.tier || self.may_fall(config, ladder, (turn.bytes, turn.answers), wanted) {
+        if wanted >= self.tier || price.may_fall(self.tier, wanted, turn.bytes, turn.answers) {
             if wanted != self.tier || !agentic {
                 self.difficulty = difficulty.or(self.difficulty);
                 self.move_to(wanted, Cause::Asked, Step::Prompt);
@@ -205,27 +215,34 @@ impl Course {
             self.cause = Cause::Warm { wanted };
         }
     }
+}
 
-    /// Whether the price speaks for the lower tier.
-    fn may_fall(&self, config: &Config, ladder: &Ladder, at: (u64, u32), wanted: usize) -> bool {
-        let (bytes, answers) = at;
+impl Price<'_> {
+    /// Whether it speaks for a lower tier, at so many bytes of the history and answers of the model.
+    fn may_fall(&self, from: usize, to: usize, bytes: u64, answers: u32) -> bool {
         let model = |tier: usize| {
-            let choice = ladder.tiers.get(tier)?.choices.first()?;
-            config.target_of(choice).map(|target| &target.model)
+            let choice = self.ladder.tiers.get(tier)?.choices.first()?;
+            self.config.target_of(choice).map(|target| &target.model)
         };
-        let (Some(from), Some(to)) = (model(self.tier), model(wanted)) else { return false };
-        let prefix = bytes / warm::BYTES_PER_TOKEN;
+        let (Some(from), Some(to)) = (model(from), model(to)) else { return false };
+        let prefix = self.prefix.tokens(bytes);
         // Nothing is warm that was never kept.
         prefix < from.cache_min_prefix_tokens.unwrap_or(0) || warm::pays(from, to, prefix, u64::from(answers))
     }
 }
 
 /// The course of a call that stands beside the conversation: the cheapest tier, the conversation's cache in the price.
-pub fn beside(config: &Config, ladder: &Ladder, step: Step, course: Course, story: &Story) -> Course {
-    let prefix = story.bytes / warm::BYTES_PER_TOKEN;
+/// `tokens` are the conversation's; `warm`, whether a cache holds them.
+pub fn beside(
+    config: &Config,
+    ladder: &Ladder,
+    step: Step,
+    course: Course,
+    (tokens, warm): (u64, bool),
+) -> Course {
     let cost = |tier: usize| {
         let choice = ladder.tiers.get(tier)?.choices.first()?;
-        warm::summary(&config.target_of(choice)?.model, prefix, tier == course.tier)
+        warm::summary(&config.target_of(choice)?.model, tokens, warm && tier == course.tier)
     };
     // Only a summary has the conversation's history, and so its cache.
     let tier = match step {

@@ -2,11 +2,14 @@
 //!
 //! A door that has a store keeps a [`Remembered`] under the conversation's [`Identity`](crate::agent::Identity), hands it
 //! in with the next call, and may lose it at any time. It says two things that a request does not: how long the
-//! conversation was silent, and how many tokens its last call had.
+//! conversation was silent, and how many tokens its last call had by the provider's own count: tools, images and all.
 
 use alloc::collections::BTreeMap;
 
-use super::course::{Cause, Course};
+use super::{
+    course::{Cause, Course},
+    warm::BYTES_PER_TOKEN,
+};
 use crate::{agent::Identity, limits};
 
 /// What is remembered of a conversation. Numbers and a hash: no text, no names.
@@ -18,8 +21,10 @@ pub struct Remembered {
     pub told: u8,
     /// Hash of the target that answered: its cache is the warm one.
     pub target: u32,
-    /// Tokens of the prompt and the answer.
+    /// Tokens of the prompt as the provider counted them, however they were billed.
     pub prefix_tokens: u32,
+    /// Bytes of the conversation's text in that prompt.
+    pub prefix_bytes: u32,
     /// When it answered, in seconds since 1970.
     pub seen: u32,
     /// How long its cache lives, in seconds.
@@ -27,16 +32,16 @@ pub struct Remembered {
 }
 
 /// Bytes of a [`Remembered`] in a store.
-pub const BYTES: usize = 19;
+pub const BYTES: usize = 23;
 
 /// The form in a store: a version, then the fields, big end first.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Remembered {
     /// For a store.
     pub fn to_bytes(self) -> [u8; BYTES] {
         let mut bytes = [0; BYTES];
-        let numbers = [self.target, self.prefix_tokens, self.seen, self.life];
+        let numbers = [self.target, self.prefix_tokens, self.prefix_bytes, self.seen, self.life];
         let all =
             [VERSION, self.tier, self.told].into_iter().chain(numbers.into_iter().flat_map(u32::to_be_bytes));
         for (slot, byte) in bytes.iter_mut().zip(all) {
@@ -49,14 +54,37 @@ impl Remembered {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let [VERSION, tier, told, rest @ ..] = bytes else { return None };
         let (numbers, []) = rest.as_chunks::<4>() else { return None };
-        let [target, prefix_tokens, seen, life] =
-            <[[u8; 4]; 4]>::try_from(numbers).ok()?.map(u32::from_be_bytes);
-        Some(Self { tier: *tier, told: *told, target, prefix_tokens, seen, life })
+        let [target, prefix_tokens, prefix_bytes, seen, life] =
+            <[[u8; 4]; 5]>::try_from(numbers).ok()?.map(u32::from_be_bytes);
+        Some(Self { tier: *tier, told: *told, target, prefix_tokens, prefix_bytes, seen, life })
     }
 
     /// Whether the cache of the conversation is still there.
     pub const fn is_warm(&self, now: u32) -> bool {
         now.saturating_sub(self.seen) < self.life
+    }
+
+    /// The size of the conversation from here on. `bytes` are those of its text now: a history that has become shorter is
+    /// another one, of which nothing was counted.
+    pub fn prefix(&self, bytes: u64) -> Prefix {
+        let counted = (u64::from(self.prefix_bytes), u64::from(self.prefix_tokens));
+        Prefix { counted: Some(counted).filter(|(at, _)| *at <= bytes) }
+    }
+}
+
+/// How large a conversation is at a point of its history, in tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prefix {
+    /// Bytes of its text at the last call, and the tokens that this call had.
+    counted: Option<(u64, u64)>,
+}
+
+impl Prefix {
+    /// Tokens of the conversation's first `bytes` of text: what was counted, and an estimate of what was added since. Of the
+    /// history before that, and where nothing was counted, it is an estimate by length.
+    pub fn tokens(self, bytes: u64) -> u64 {
+        let (at, tokens) = self.counted.filter(|(at, _)| *at < bytes).unwrap_or_default();
+        tokens.saturating_add(bytes.saturating_sub(at) / BYTES_PER_TOKEN)
     }
 }
 
@@ -123,12 +151,19 @@ mod tests {
 
     #[test]
     fn what_is_stored_comes_back_and_anything_else_is_nothing() {
-        let memory =
-            Remembered { tier: 1, told: 2, target: 3, prefix_tokens: 40_000, seen: 1_800_000_000, life: 300 };
+        let memory = Remembered {
+            tier: 1,
+            told: 2,
+            target: 3,
+            prefix_tokens: 40_000,
+            prefix_bytes: 150_000,
+            seen: 1_800_000_000,
+            life: 300,
+        };
         assert_eq!(Remembered::from_bytes(&memory.to_bytes()), Some(memory));
         assert_eq!(Remembered::from_bytes(&memory.to_bytes()[1..]), None);
         assert_eq!(Remembered::from_bytes(b""), None);
-        assert_eq!(Remembered::from_bytes(&[2; BYTES]), None);
+        assert_eq!(Remembered::from_bytes(&[VERSION + 1; BYTES]), None);
         assert!(memory.is_warm(1_800_000_299) && !memory.is_warm(1_800_000_300));
     }
 }
