@@ -38,6 +38,20 @@ pub fn chains(config: &Config) -> Vec<Vec<String>> {
     found.into_iter().collect()
 }
 
+/// All chains that are reachable where conversations are remembered: the one that answered last may stand before the others
+/// of its tier, which keep their order ([`policy::warm_first`]).
+pub fn warm_chains(config: &Config) -> Vec<Vec<String>> {
+    let mut found = BTreeSet::new();
+    for chain in chains(config) {
+        for first in 0..chain.len() {
+            let mut warm = chain.clone();
+            warm.get_mut(..=first).unwrap_or_default().rotate_right(1);
+            found.insert(warm);
+        }
+    }
+    found.into_iter().collect()
+}
+
 /// The sets of choices that requests of this dialect can rule out.
 fn refused_sets(config: &Config, tier: &Tier, dialect: Dialect) -> BTreeSet<Set> {
     let targets: Vec<Option<&Target>> = tier.choices.iter().map(|choice| config.target_of(choice)).collect();

@@ -87,7 +87,7 @@ pub mod wire;
 pub use agent::{Client, Identity, Step};
 pub use budget::{Account, Ledger, Purse, Tab};
 pub use catalog::Auth;
-pub use chains::chains;
+pub use chains::{chains, warm_chains};
 pub use config::{Alias, Caller, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};
 pub use edit::{Answer, BodySplice, HeaderEdit, Rejection};
 pub use effort::Effort;
@@ -96,6 +96,6 @@ pub use exchange::{
     ResponseHead, Routed, Router, Summary, chain_name,
 };
 pub use meter::{Opening, Peek};
-pub use policy::{Conversations, Obstacle, Reason, Remembered};
+pub use policy::{Conversations, Obstacle, Reason, Remembered, Shelf};
 pub use price::PicoUsd;
 pub use wire::Dialect;

@@ -139,6 +139,9 @@ pub const REGEXES: usize = 64;
 /// Conversations that a process or isolate remembers, some 60 bytes each. Losing one costs nothing but sharpness.
 pub const CONVERSATIONS: usize = 16 * 1024;
 
+/// How long a store that cannot forget is believed, in seconds: a day, the longest that a provider keeps a prompt cache.
+pub const REMEMBERED_SECONDS: u32 = 24 * 60 * 60;
+
 /// Samples of one request, the one of the next tier not counted. More votes help easy questions and hurt hard ones (arXiv
 /// 2403.02419): a small bound costs nothing.
 pub const SAMPLES: u16 = 15;

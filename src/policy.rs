@@ -11,7 +11,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 pub use course::{Cause, Course};
-pub use memory::{Conversations, Prefix, Remembered};
+pub use memory::{Conversations, Prefix, Remembered, Shelf};
 pub use warm::life_seconds;
 
 use crate::{
@@ -359,7 +359,10 @@ pub fn warm_first(config: &Config, ladder: &Ladder, decision: &mut Decision, mem
         let target = tier.choices.get(*index).and_then(|choice| config.target_of(choice));
         target.is_some_and(|target| memory::target_hash(&target.name) == memory.target)
     };
-    decision.choices.sort_by_key(|index| !answered(index));
+    // One alone, and the others as they were: `chains::warm_chains` has prepared just this.
+    if let Some(first) = decision.choices.iter().position(answered) {
+        decision.choices.get_mut(..=first).unwrap_or_default().rotate_right(1);
+    }
 }
 
 fn forced_choice(

@@ -1,10 +1,11 @@
 //! Whatever a request holds, the chain it is given is one that was prepared.
 
 use pointsman::{
-    Config, Dialect, chain_name, chains,
+    Config, Dialect, Remembered, chain_name, chains,
     classify::Difficulty,
     policy::{self, Ask, Forced},
     traits::Traits,
+    warm_chains,
     wire::request::Asked,
 };
 use proptest::prelude::*;
@@ -70,8 +71,55 @@ fn ask() -> impl Strategy<Value = Ask> {
     )
 }
 
+/// A memory of one of the targets, of any tier, or of none of them.
+fn memory() -> impl Strategy<Value = Remembered> {
+    let names = [
+        "novita/minimax/minimax-m2.5",
+        "small/tiny",
+        "small/odd",
+        "openai/gpt-6-luna",
+        "minimax/MiniMax-M3",
+        "deepseek/deepseek-v4-pro",
+        "anthropic/claude-opus-5-5",
+        "openai/gpt-6.1-sol",
+        "anthropic/claude-opus-4-6",
+        "moonshot/kimi-k3",
+        "nobody/nothing",
+    ];
+    prop::sample::select(names.to_vec()).prop_map(|name| Remembered {
+        tier: 0,
+        told: 0,
+        target: policy::memory::target_hash(name),
+        prefix_tokens: 0,
+        prefix_bytes: 0,
+        seen: 0,
+        life: 300,
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whoever_answered_last_leads_a_chain_that_was_prepared_for_it((ask, memory) in (ask(), memory())) {
+        thread_local! {
+            static PREPARED: (Config, Vec<Vec<String>>) = { let config = config(); let list = warm_chains(&config); (config, list) };
+        }
+        PREPARED.with(|(config, prepared)| {
+            let alias = config.alias("auto").unwrap();
+            let ladder = config.ladder_of(alias).unwrap();
+            if let Ok(mut decision) = policy::decide(config, alias, &ask) {
+                policy::warm_first(config, ladder, &mut decision, &memory);
+                let tier = &ladder.tiers[decision.tier];
+                let chain: Vec<String> = decision.choices.iter().map(|i| tier.choices[*i].upstream.clone()).collect();
+                prop_assert!(prepared.contains(&chain), "{chain:?} was not prepared for {ask:?}");
+                let able = |index: &usize| config.target_of(&tier.choices[*index]).unwrap();
+                let knows = decision.choices.iter().any(|index| policy::memory::target_hash(&able(index).name) == memory.target);
+                prop_assert!(!knows || policy::memory::target_hash(&able(&decision.choices[0]).name) == memory.target);
+            }
+            Ok(())
+        })?;
+    }
 
     #[test]
     fn a_decision_leads_to_a_prepared_chain(ask in ask()) {
@@ -97,6 +145,9 @@ fn chains_are_few_and_hold_the_passthrough() {
     assert!(list.contains(&vec!["deepseek".to_owned()]));
     assert!(list.len() < 100, "{} chains", list.len());
     assert!(list.is_sorted());
+    let warm = warm_chains(&config());
+    assert!(warm.len() < 300, "{} chains", warm.len());
+    assert!(list.iter().all(|chain| warm.contains(chain)));
     let names: std::collections::BTreeSet<String> =
         list.iter().map(|chain| chain_name(chain.iter().map(String::as_str))).collect();
     assert_eq!(names.len(), list.len(), "two chains share a name");

@@ -5,7 +5,7 @@ mod conversation;
 use conversation::{
     EASY, HARD, answered, claude, config, joined, remembering, router, says, stuck, tier, user, work,
 };
-use pointsman::{Conversations, Opened, Remembered, RequestHead, Router};
+use pointsman::{Conversations, Opened, Remembered, RequestHead, Router, Shelf, limits};
 use serde_json::{Value, json};
 
 #[test]
@@ -174,5 +174,40 @@ fn any_memory_of_any_call_leaves_a_run_standing() {
             assert!(["cheap", "mid", "frontier"].contains(&tier(&with)));
             assert!(!with.attempts().is_empty());
         }
+    }
+}
+
+#[test]
+fn a_shelf_has_a_fixed_number_of_places_and_gives_nobody_anothers_memory() {
+    let router = router(&config());
+    let identity = |text: &str| {
+        remembering(&router, "/v1/messages", &[], &claude(json!([user(text)])), None, None).0.unwrap()
+    };
+    let shelf = Shelf::new(b"a document");
+    let now = 1_800_000_000;
+    let memory = Remembered {
+        tier: 1,
+        told: 1,
+        target: 2,
+        prefix_tokens: 3,
+        prefix_bytes: 9,
+        seen: 1_800_000_000,
+        life: 300,
+    };
+    let (one, other) = (identity("one"), identity("other"));
+    let place = shelf.write(one, memory, b"").unwrap();
+    assert_eq!(shelf.read(one, &place, now), Some(memory));
+    assert_eq!(shelf.read(other, &place, now), None);
+    assert_eq!(Shelf::new(b"another document").read(one, &place, now), None);
+    assert_eq!(shelf.read(one, b"", now), None);
+    let day = u64::from(limits::REMEMBERED_SECONDS);
+    assert_eq!(shelf.read(one, &place, now + day - 1), Some(memory));
+    assert_eq!(shelf.read(one, &place, now + day), None);
+    // A call that ended earlier says nothing new; another conversation takes the place.
+    assert_eq!(shelf.write(one, Remembered { seen: memory.seen - 1, ..memory }, &place), None);
+    assert!(shelf.write(one, Remembered { seen: memory.seen + 1, ..memory }, &place).is_some());
+    assert!(shelf.write(other, Remembered { seen: 1, ..memory }, &place).is_some());
+    for n in 0..500 {
+        assert!(shelf.place(identity(&format!("number {n}"))) < limits::CONVERSATIONS as u64);
     }
 }

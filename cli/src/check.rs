@@ -1,7 +1,7 @@
 //! `pointsman check`: what is wrong, or what will happen.
 
 use pointsman::{
-    Choice, Config, Dialect, Ladder, Tier, Warning, chains,
+    Choice, Config, Dialect, Ladder, Tier, Warning,
     config::{AtLimit, Budget},
 };
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
     pointsman_worker::Settings::of(config).map_err(|error| document.wrong(error))?;
     let warnings = warnings(config, today);
     if as_json {
-        println!("{:#}", report(config, &warnings));
+        println!("{:#}", report(config, &settings, &warnings));
         return Ok(());
     }
     for ladder in config.ladders() {
@@ -54,7 +54,7 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
     paint::table(&["request", "goes to"], others(config));
     paint::aside(&format!(
         "{} chains of upstreams for Envoy, listening on {}; the gateway listens on {}",
-        chains(config).len(),
+        envoy::chains(config, &settings).len(),
         settings.listen,
         local.listen
     ));
@@ -160,7 +160,7 @@ fn others(config: &Config) -> Vec<Vec<String>> {
     rows
 }
 
-fn report(config: &Config, warnings: &[Warning]) -> Value {
+fn report(config: &Config, settings: &envoy::Settings, warnings: &[Warning]) -> Value {
     let target = |choice: &Choice| {
         let target = config.target_of(choice)?;
         Some(json!({
@@ -202,7 +202,7 @@ fn report(config: &Config, warnings: &[Warning]) -> Value {
             "near_permille": budget.near,
             "at_limit": if budget.at_limit == AtLimit::Reject { "reject" } else { "cheapest" },
         })).collect::<Vec<_>>(),
-        "chains": chains(config),
+        "chains": envoy::chains(config, settings),
         "warnings": warnings.iter().map(|w| json!({ "pointer": w.pointer, "message": w.message })).collect::<Vec<_>>(),
     })
 }

@@ -111,7 +111,9 @@ impl Decide {
         let began = host::now();
         let router = &self.deciding.router;
         let heard = pending.read(body).afford(router, seconds(began), purses::weight);
-        let action = match heard.route(router, None, None) {
+        let memory = self.deciding.memory.as_ref().map(|memory| (memory, seconds(began)));
+        let remembered = memory.and_then(|(memory, now)| memory.recall(heard.identity()?, now));
+        let action = match heard.route(router, remembered.as_ref(), memory.map(|(_, now)| now)) {
             Routed::Forward(forward) => self.forward(forward, Some(body), trailers),
             Routed::Reject(rejection) => self.reject(&rejection),
         };
@@ -204,6 +206,11 @@ impl Decide {
                     log_receipt(&receipt);
                 }
                 metrics::receipt(&receipt);
+                if let Some((memory, (identity, remembered))) =
+                    self.deciding.memory.as_ref().zip(receipt.remembered)
+                {
+                    memory.keep(identity, remembered);
+                }
                 self.charge(receipt.charge(), receipt.estimated.is_some());
             }
             stage => self.stage = stage,

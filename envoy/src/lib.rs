@@ -8,8 +8,8 @@
 //! the endpoint's metadata whose turn it is, and makes the request right for that provider alone: path, key, headers,
 //! length, body.
 //!
-//! The role is chosen by the plugin configuration: `{"role":"decide","max_body":…,"access_log":…,"config":{…}}`
-//! or `{"role":"attempt"}`. The door holds no opinion of its own: host callback, core call, host calls.
+//! The role is chosen by the plugin configuration: `{"role":"decide","max_body":…,"access_log":…,"memory":…,
+//! "config":{…}}` or `{"role":"attempt"}`. The door holds no opinion of its own: host callback, core call, host calls.
 
 #![deny(
     clippy::unwrap_used,
@@ -22,6 +22,7 @@
 mod attempt;
 mod decide;
 mod host;
+mod memory;
 mod metrics;
 mod purses;
 
@@ -35,7 +36,7 @@ use proxy_wasm::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{attempt::Attempt, decide::Decide};
+use crate::{attempt::Attempt, decide::Decide, memory::Memory};
 
 /// The exported `_initialize`; in a module of its own because the macro writes no documentation.
 mod entry {
@@ -80,6 +81,9 @@ struct Deciding {
     max_body: usize,
     /// Whether an access log reads what is noted for it.
     access_log: bool,
+    /// What is remembered of conversations, where the operator wants it: it reorders chains, and clusters for those must
+    /// have been made.
+    memory: Option<Memory>,
 }
 
 /// The plugin configuration. Not an enum with a tag: serde holds such a one in values of its own, and the document is to
@@ -90,6 +94,7 @@ struct Plugin<'a> {
     role: PluginRole,
     max_body: Option<usize>,
     access_log: Option<bool>,
+    memory: Option<bool>,
     #[serde(borrow)]
     config: Option<&'a RawValue>,
 }
@@ -110,11 +115,14 @@ impl Role {
             (PluginRole::Attempt, Some(_)) => Err("the role `attempt` takes no `config`".to_owned()),
             (PluginRole::Decide, None) => Err("the role `decide` needs a `config`".to_owned()),
             (PluginRole::Decide, Some(config)) => {
-                let config = Config::from_json(config.get().as_bytes())
+                let document = config.get().as_bytes();
+                let config = Config::from_json(document)
                     .map_err(|error| format!("the configuration is not usable: {error}"))?;
                 let max_body = plugin.max_body.unwrap_or(limits::REQUEST_BODY).min(limits::REQUEST_BODY);
                 let access_log = plugin.access_log.unwrap_or(true);
-                Ok(Self::Decide(Rc::new(Deciding { router: Router::new(config), max_body, access_log })))
+                let memory = plugin.memory.unwrap_or(false).then(|| Memory::new(document));
+                let router = Router::new(config);
+                Ok(Self::Decide(Rc::new(Deciding { router, max_body, access_log, memory })))
             }
         }
     }

@@ -54,6 +54,8 @@ pub struct Quirks {
     pub max_body: Option<usize>,
     /// Whether there is an access log, as the plugin configuration states it.
     pub access_log: Option<bool>,
+    /// Whether conversations are remembered, as the plugin configuration states it, and clusters are made for it.
+    pub memory: bool,
     /// This function of the ABI fails with an internal error.
     pub failing: Option<&'static str>,
 }
@@ -70,6 +72,7 @@ impl Default for Quirks {
             forgets_state: false,
             max_body: None,
             access_log: None,
+            memory: false,
             failing: None,
         }
     }
@@ -138,10 +141,15 @@ impl Envoy {
         if let Some(access_log) = quirks.access_log {
             plugin["access_log"] = json!(access_log);
         }
+        let chains = if quirks.memory {
+            plugin["memory"] = json!(true);
+            pointsman::warm_chains(&config)
+        } else {
+            pointsman::chains(&config)
+        };
         let mut envoy = Self::boot(quirks);
         assert!(envoy.configure(DECIDE, plugin.to_string().as_bytes()), "decide refused: {:?}", envoy.log());
         assert!(envoy.configure(ATTEMPT, br#"{"role":"attempt"}"#), "attempt refused: {:?}", envoy.log());
-        let chains = pointsman::chains(&config);
         envoy.clusters =
             chains.iter().map(|chain| pointsman::chain_name(chain.iter().map(String::as_str))).collect();
         let keyed = config.providers().iter().filter(|provider| provider.key_env.is_some());

@@ -150,6 +150,13 @@ impl Script {
         self
     }
 
+    /// Starts Envoy with so many workers.
+    #[must_use]
+    pub fn workers(mut self, number: u32) -> Self {
+        self.options.concurrency = number;
+        self
+    }
+
     /// Starts Envoy at this log level.
     #[must_use]
     pub fn log_level(mut self, level: &str) -> Self {

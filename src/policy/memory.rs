@@ -6,6 +6,8 @@
 
 use alloc::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 use super::{
     course::{Cause, Course},
     warm::BYTES_PER_TOKEN,
@@ -122,6 +124,56 @@ impl Conversations {
     }
 }
 
+/// A fixed number of places for what is remembered, for a store that cannot forget: a conversation has the place that its
+/// hash leads to, in turn with all others of that place. [`limits::CONVERSATIONS`] places in all.
+#[derive(Clone, Copy, Debug)]
+pub struct Shelf {
+    document: u64,
+}
+
+/// Bytes of a place that is taken: whose it is, and the [`Remembered`].
+const PLACE: usize = 8 + BYTES;
+
+impl Shelf {
+    /// For this configuration document: under another one the tiers are others, and nothing is known.
+    pub fn new(document: &[u8]) -> Self {
+        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(document).into();
+        Self { document: u64::from_be_bytes([a, b, c, d, e, f, g, h]) }
+    }
+
+    /// Number of the place that a conversation has: below [`limits::CONVERSATIONS`].
+    pub const fn place(&self, identity: Identity) -> u64 {
+        self.mark(identity) % limits::CONVERSATIONS as u64
+    }
+
+    /// What is remembered of a conversation, by the bytes that stand in its place; `None` where they are another's, too old,
+    /// or no such bytes at all.
+    pub fn read(&self, identity: Identity, bytes: &[u8], now: u64) -> Option<Remembered> {
+        let remembered = Remembered::from_bytes(bytes.strip_prefix(&self.mark(identity).to_be_bytes())?)?;
+        let age = now.saturating_sub(u64::from(remembered.seen));
+        (age < u64::from(limits::REMEMBERED_SECONDS)).then_some(remembered)
+    }
+
+    /// What is to stand in the conversation's place instead of these bytes; `None` where they are already newer.
+    pub fn write(&self, identity: Identity, remembered: Remembered, standing: &[u8]) -> Option<[u8; PLACE]> {
+        let known =
+            standing.strip_prefix(&self.mark(identity).to_be_bytes()).and_then(Remembered::from_bytes);
+        if known.is_some_and(|known| known.seen > remembered.seen) {
+            return None;
+        }
+        let mut place = [0; PLACE];
+        let bytes = self.mark(identity).to_be_bytes().into_iter().chain(remembered.to_bytes());
+        for (slot, byte) in place.iter_mut().zip(bytes) {
+            *slot = byte;
+        }
+        Some(place)
+    }
+
+    const fn mark(&self, identity: Identity) -> u64 {
+        identity.value() ^ self.document
+    }
+}
+
 impl Course {
     /// The course that the history speaks for, put right by what is remembered: a conversation that was silent for longer
     /// than its cache lives can move freely, another one moves only as far as the history has moved since.
@@ -141,7 +193,7 @@ impl Course {
 }
 
 /// The hash by which a target is remembered: FNV-1a, 32 bits.
-pub(crate) fn target_hash(name: &str) -> u32 {
+pub fn target_hash(name: &str) -> u32 {
     name.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 

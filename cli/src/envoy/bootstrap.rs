@@ -32,6 +32,7 @@ pub(super) fn filter(document: &Value, settings: &Settings) -> Value {
         "max_body": settings.max_body,
         // Words for a log that nobody writes would cost a call each.
         "access_log": settings.access_log != "off",
+        "memory": settings.memory,
         "config": document,
     });
     json!({ "resources": [{

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use pointsman::{Config, Provider, chain_name, chains};
+use pointsman::{Config, Provider, chain_name, chains, warm_chains};
 use serde_json::{Value, json};
 
 use super::Settings;
 
 /// The clusters as Envoy's cluster discovery reads them from a file.
 pub(super) fn clusters(config: &Config, settings: &Settings) -> Value {
-    let chains = chains(config);
+    let chains = prepared(config, settings);
     let mut upstreams: BTreeMap<&str, &Provider> = BTreeMap::new();
     for upstream in chains.iter().flatten() {
         let name = upstream.split('.').next().unwrap_or(upstream);
@@ -21,6 +21,11 @@ pub(super) fn clusters(config: &Config, settings: &Settings) -> Value {
     let composite = chains.iter().map(|chain| composite(chain, settings));
     let resources: Vec<Value> = single.chain(composite).map(with_type).collect();
     json!({ "resources": resources })
+}
+
+/// The chains that a request can be given.
+pub(super) fn prepared(config: &Config, settings: &Settings) -> Vec<Vec<String>> {
+    if settings.memory { warm_chains(config) } else { chains(config) }
 }
 
 fn with_type(mut cluster: Value) -> Value {

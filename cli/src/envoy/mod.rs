@@ -95,6 +95,11 @@ impl Files {
     }
 }
 
+/// The chains of upstreams that Envoy gets a cluster for.
+pub fn chains(config: &Config, settings: &Settings) -> Vec<Vec<String>> {
+    clusters::prepared(config, settings)
+}
+
 fn secrets(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Vec<Secret> {
     let mut found = Vec::new();
     for provider in config.providers() {

@@ -36,6 +36,9 @@ pub struct Settings {
     pub rest_ms: u32,
     /// Where one JSON line a request goes: a file, `/dev/stdout`, or `off`.
     pub access_log: String,
+    /// Whether workers remember conversations, in the data they share: how long each was silent, how large it is, and who
+    /// answered last, who then goes first. Each tier has a chain more for each of its targets.
+    pub memory: bool,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -63,6 +66,7 @@ impl Default for Settings {
             rest_after: 5,
             rest_ms: 30_000,
             access_log: "/dev/stdout".to_owned(),
+            memory: false,
         }
     }
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod budget;
 mod component;
 mod failover;
+mod memory;
 mod metering;
 mod module;
 mod parity;

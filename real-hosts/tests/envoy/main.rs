@@ -9,6 +9,7 @@ mod budgets;
 mod credentials;
 mod failover;
 mod fixtures;
+mod memory;
 mod passthrough;
 mod reload;
 mod rules;
