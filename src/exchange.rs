@@ -256,6 +256,8 @@ pub struct Examined {
     pub ask: Ask,
     /// Tier, target, and what stands in its way, in the order of the ladder; empty where the model is no alias.
     pub obstacles: Vec<(String, String, Option<Obstacle>)>,
+    /// The name of each rule, and a condition of it that the request does not meet. The first without one decides.
+    pub rules: Vec<(String, Option<&'static str>)>,
 }
 
 impl Router {

@@ -6,7 +6,7 @@ use pointsman::{
 };
 use serde_json::{Value, json};
 
-use crate::{dial, document::Document, envoy, paint, serve};
+use crate::{dial, document::Document, envoy, paint, rules, serve};
 
 /// Prints the configuration as it will act. A document that is wrong does not get here: see [`Document::read`].
 pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dyn std::error::Error>> {
@@ -43,6 +43,15 @@ pub fn run(document: &Document, today: &str, as_json: bool) -> Result<(), Box<dy
         &["model", "ladder", "difficulty of the tiers", "default tier", "dial", "on the shipped mix"],
         aliases(config),
     );
+    if !config.rules().is_empty() {
+        paint::heading("rules, of which the first that holds decides");
+        paint::table(&["", "rule", "where", "then"], rules::rows(config));
+    }
+    let sampled = rules::samples(config);
+    if !sampled.is_empty() {
+        paint::heading("tiers that are asked more than once, where answers can be compared");
+        paint::table(&["tier", "how", "answers", "delivered within"], sampled);
+    }
     if !config.budgets().is_empty() {
         paint::heading("budgets");
         paint::table(
@@ -190,6 +199,12 @@ fn report(config: &Config, settings: &envoy::Settings, warnings: &[Warning]) -> 
             "ladder": config.ladder_of(alias).map(|ladder| &ladder.name),
             "thresholds": alias.dial().thresholds().iter().map(|t| t.permille()).collect::<Vec<_>>(),
             "dial": dial::report(alias.dial()),
+        })).collect::<Vec<_>>(),
+        "rules": rules::rows(config).into_iter().map(|row| json!({
+            "name": row[1], "where": row[2], "then": row[3],
+        })).collect::<Vec<_>>(),
+        "samples": rules::samples(config).into_iter().map(|row| json!({
+            "tier": row[0], "mode": row[1], "answers": row[2],
         })).collect::<Vec<_>>(),
         "budgets": config.budgets().iter().map(|budget| json!({
             "name": budget.name,

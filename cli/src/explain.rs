@@ -11,7 +11,7 @@ use pointsman::{
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use crate::{dial, document::Document, paint};
+use crate::{dial, document::Document, paint, rules};
 
 /// Reads a request's body from a file, or from standard input where the path is `-`.
 pub fn read_body(path: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -71,6 +71,10 @@ pub fn run(
         let sum = said.map_or(PicoUsd::ZERO, |(_, sum)| *sum);
         let (limit, window) = (budget.limit, budget.window.name());
         paint::fact("budget", &format!("{}: {sum} of {limit} a {window}", budget.name));
+    }
+    if let Some(examined) = examined.as_ref().filter(|examined| !examined.rules.is_empty()) {
+        paint::heading("rules, of which the first that holds decides");
+        paint::table(&["", "rule", "where", "holds"], rules::outcomes(&document.config, &examined.rules));
     }
     match &routed {
         Routed::Reject(rejection) => rejected(rejection),
@@ -219,7 +223,7 @@ fn decision(config: &Config, body: &[u8], examined: Option<&Examined>, forward: 
             paint::fact("effort", effort.name());
         }
         if !attempt.applied.is_empty() {
-            paint::fact("rules", &attempt.applied.join(", "));
+            paint::fact("fit rules", &attempt.applied.join(", "));
         }
         for edit in &attempt.edits {
             header(edit);
@@ -281,6 +285,9 @@ fn report(config: &Config, path: &str, body: &[u8], examined: Option<&Examined>,
             "difficulty": examined.ask.judgement.map(|judgement| judgement.difficulty.permille()),
             "task": examined.ask.judgement.map(|judgement| judgement.task.name()),
             "confidence": examined.ask.judgement.map(|judgement| judgement.confidence),
+            "rules": examined.rules.iter().map(|(name, unmet)| json!({
+                "name": name, "holds": unmet.is_none(), "unmet": unmet,
+            })).collect::<Vec<_>>(),
             "targets": examined.obstacles.iter().map(|(tier, target, obstacle)| json!({
                 "tier": tier, "target": target, "obstacle": obstacle.map(|obstacle| obstacle.to_string()),
             })).collect::<Vec<_>>(),

@@ -10,6 +10,7 @@ pub mod envoy;
 pub mod explain;
 mod lines;
 pub mod paint;
+pub mod rules;
 pub mod score;
 pub mod serve;
 pub mod token;

@@ -72,6 +72,11 @@ pub struct Then {
 pub struct Pattern(pub(crate) String);
 
 impl Pattern {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the whole of `text` is as the pattern says.
     pub fn matches(&self, text: &[u8]) -> bool {
         let (mut pattern, mut rest) = (self.0.as_bytes(), text);
@@ -105,15 +110,19 @@ impl When {
         !(self.keyword.is_empty() && self.regex.is_empty() && self.language.is_empty())
     }
 
-    /// Whether the person's newest words are as the rule wants them.
-    pub fn words_hold(&self, spoken: &str) -> bool {
+    /// Which of its conditions the person's newest words do not meet, if any.
+    pub fn unmet_by_words(&self, spoken: &str) -> Option<&'static str> {
         let mentions = |word: &String| {
             spoken.as_bytes().windows(word.len()).any(|there| there.eq_ignore_ascii_case(word.as_bytes()))
         };
-        (self.keyword.is_empty() || self.keyword.iter().any(mentions))
-            && (self.regex.is_empty() || self.regex.iter().any(|regex| regex.found_in(spoken.as_bytes())))
-            && (self.language.is_empty()
-                || Language::of(spoken).is_some_and(|language| self.language.contains(&language)))
+        if !(self.keyword.is_empty() || self.keyword.iter().any(mentions)) {
+            return Some("keyword");
+        }
+        if !(self.regex.is_empty() || self.regex.iter().any(|regex| regex.found_in(spoken.as_bytes()))) {
+            return Some("regex");
+        }
+        let told = || Language::of(spoken).is_some_and(|language| self.language.contains(&language));
+        (!self.language.is_empty() && !told()).then_some("language")
     }
 
     /// Whether path and headers are as the rule wants them; `path` without its query.

@@ -114,8 +114,19 @@ impl Pending {
                 obstacles.push((tier.name.clone(), target.name.clone(), obstacle));
             }
         }
+        let unmet = |alias| self.unmet(config, alias, &ask, || story.spoken(body, &view));
+        let rules =
+            alias.into_iter().flat_map(unmet).map(|(rule, unmet)| (rule.name.clone(), unmet)).collect();
         let prompt_tokens = view.estimate(body);
         let client = self.hints.client;
-        Ok(Examined { model: view.model, messages: view.messages, prompt_tokens, client, ask, obstacles })
+        Ok(Examined {
+            model: view.model,
+            messages: view.messages,
+            prompt_tokens,
+            client,
+            ask,
+            obstacles,
+            rules,
+        })
     }
 }

@@ -21,26 +21,44 @@ impl Pending {
         ask: &Ask,
         spoken: impl Fn() -> String,
     ) -> Option<&'c Rule> {
+        self.unmet(config, alias, ask, spoken).find(|(_, unmet)| unmet.is_none()).map(|(rule, _)| rule)
+    }
+
+    /// Of each rule, a condition that the request does not meet; `None` where it meets all.
+    pub(super) fn unmet<'c>(
+        &self,
+        config: &'c Config,
+        alias: &Alias,
+        ask: &Ask,
+        spoken: impl Fn() -> String,
+    ) -> impl Iterator<Item = (&'c Rule, Option<&'static str>)> {
         let words = OnceCell::new();
-        let holds = |(rule, head): &(&Rule, &bool)| {
+        let unmet = move |(rule, head): (&'c Rule, &bool)| {
             let when = &rule.when;
             let listed = |list: &[String], name: Option<&str>| {
                 list.is_empty() || name.is_some_and(|name| list.iter().any(|known| known == name))
             };
-            **head
-                && listed(&when.alias, Some(&alias.name))
-                && listed(&when.caller, self.head.caller.as_deref())
-                && (when.dialect.is_empty() || when.dialect.contains(&self.dialect))
-                && (when.step.is_empty() || when.step.contains(&ask.step))
-                && (when.client.is_empty() || when.client.contains(&self.hints.client))
-                && when.tools.is_none_or(|tools| tools == ask.traits.meets(Traits::TOOLS))
-                && when.tokens.0.is_none_or(|least| ask.prompt_tokens >= least)
-                && when.tokens.1.is_none_or(|most| ask.prompt_tokens <= most)
-                && (when.task.is_empty()
-                    || ask.judgement.is_some_and(|judged| when.task.contains(&judged.task)))
-                && (!when.reads() || when.words_hold(words.get_or_init(&spoken)))
+            let tokens = when.tokens.0.is_none_or(|least| ask.prompt_tokens >= least)
+                && when.tokens.1.is_none_or(|most| ask.prompt_tokens <= most);
+            let task = || ask.judgement.is_some_and(|judged| when.task.contains(&judged.task));
+            let unmet = match () {
+                () if !head => Some("path or header"),
+                () if !listed(&when.alias, Some(&alias.name)) => Some("alias"),
+                () if !listed(&when.caller, self.head.caller.as_deref()) => Some("caller"),
+                () if !(when.dialect.is_empty() || when.dialect.contains(&self.dialect)) => Some("dialect"),
+                () if !(when.step.is_empty() || when.step.contains(&ask.step)) => Some("step"),
+                () if !(when.client.is_empty() || when.client.contains(&self.hints.client)) => Some("client"),
+                () if when.tools.is_some_and(|tools| tools != ask.traits.meets(Traits::TOOLS)) => {
+                    Some("tools")
+                }
+                () if !tokens => Some("tokens"),
+                () if !(when.task.is_empty() || task()) => Some("task"),
+                () if when.reads() => when.unmet_by_words(words.get_or_init(&spoken)),
+                () => None,
+            };
+            (rule, unmet)
         };
-        config.rules().iter().zip(&self.head.rules).find(holds).map(|(rule, _)| rule)
+        config.rules().iter().zip(&self.head.rules).map(unmet)
     }
 
     pub(super) fn forced(&self, config: &Config, ladder: &Ladder) -> Result<Forced, Rejection> {
