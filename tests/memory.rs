@@ -3,7 +3,8 @@
 mod conversation;
 
 use conversation::{
-    EASY, HARD, answered, claude, config, joined, remembering, router, says, stuck, tier, user, work,
+    EASY, HARD, answered, claude, config, joined, remembering, remembers, router, says, stuck, tier, user,
+    work,
 };
 use pointsman::{Conversations, Opened, Remembered, RequestHead, Router, Shelf, limits};
 use serde_json::{Value, json};
@@ -141,6 +142,26 @@ fn a_summary_is_made_where_the_conversation_is_as_long_as_it_is_warm_there() {
     assert_eq!(compaction(None, 20), "mid", "it looks short");
     assert_eq!(compaction(Some(&memory), 20), "high", "150,000 tokens are warm there");
     assert_eq!(compaction(Some(&memory), 100_000), "mid", "they were");
+}
+
+#[test]
+fn calls_beside_a_conversation_are_not_remembered_and_do_not_move_it() {
+    let router = router(&config());
+    let now = 1_800_000_000;
+    let list = joined(&[vec![user(HARD)], work(0, 4)]);
+    let (identity, hard) = remembering(&router, "/v1/messages", &[], &claude(json!(list)), None, Some(now));
+    let memory = answered(&router, &hard, now, 40_000);
+    for class in ["auxiliary", "compaction"] {
+        let headers = [("x-claude-code-request-class", class)];
+        let body = claude(json!(joined(&[list.clone(), vec![user("Name this session.")]])));
+        let (own, aside) =
+            remembering(&router, "/v1/messages", &headers, &body, Some(&memory), Some(now + 5));
+        assert_eq!(own, identity, "{class}");
+        assert_eq!(remembers(&router, &aside, now + 5, 41_000), None, "{class}");
+    }
+    let next = claude(json!(joined(&[list, work(4, 1)])));
+    let (_, with) = remembering(&router, "/v1/messages", &[], &next, Some(&memory), Some(now + 10));
+    assert_eq!(tier(&with), "frontier");
 }
 
 #[test]

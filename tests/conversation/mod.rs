@@ -124,6 +124,11 @@ pub fn joined(parts: &[Vec<Value>]) -> Vec<Value> {
 }
 
 pub fn answered(router: &Router, forward: &Forward, now: u64, tokens: u64) -> Remembered {
+    remembers(router, forward, now, tokens).unwrap()
+}
+
+/// What a door would keep of an exchange with so many prompt tokens.
+pub fn remembers(router: &Router, forward: &Forward, now: u64, tokens: u64) -> Option<Remembered> {
     let upstream = forward.attempts()[0].upstream.clone();
     let head =
         ResponseHead { status: 200, content_type: Some(b"application/json"), ..ResponseHead::default() };
@@ -131,5 +136,5 @@ pub fn answered(router: &Router, forward: &Forward, now: u64, tokens: u64) -> Re
     metering.push(
         format!(r#"{{"type":"message","usage":{{"input_tokens":{tokens},"output_tokens":3}}}}"#).as_bytes(),
     );
-    metering.finish(router, Some(now)).remembered.unwrap().1
+    metering.finish(router, Some(now)).remembered.map(|(_, remembered)| remembered)
 }
