@@ -10,10 +10,12 @@ pub mod agents;
 pub mod client;
 pub mod corpus;
 pub mod local;
+pub mod money;
 pub mod recorder;
 pub mod scripts;
 pub mod sessions;
 pub mod stage;
+pub mod warm;
 
 use std::{
     future::Future,

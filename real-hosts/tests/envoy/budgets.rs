@@ -3,27 +3,16 @@
 use std::time::Duration;
 
 use live::envoy::{Envoy, Options};
-use pointsman_sim::Vendor;
-use real_hosts::{client::Ask, play, stage::Script, until};
-use serde_json::{Value, json};
+use real_hosts::{client::Ask, money, play, stage::Script, until};
+use serde_json::json;
 
 use crate::{chat, samples};
 
 #[test]
 fn two_workers_spend_the_same_money_and_say_when_it_comes_again() {
     play(async {
-        let script = Script::new()
-            .provider("minimax", Vendor::MiniMax)
-            .set(
-                "/ladders/auto",
-                json!({ "tiers": [
-                    { "name": "cheap", "targets": ["minimax/MiniMax-M3.1-Flash"] },
-                    { "name": "top", "targets": ["minimax/MiniMax-M3"] },
-                ], "thresholds": [1000], "default_tier": "cheap" }),
-            )
-            .set("/aliases/auto", json!("auto"))
-            .set("/override", json!(["tier"]))
-            .set("/budgets", json!([{ "name": "all", "usd": 100, "window": "day", "near": 0 }]));
+        let budgets = json!([{ "name": "all", "usd": 100, "window": "day", "near": 0 }]);
+        let script = money::script(Script::new(), budgets);
         let (cast, options) = script.cast().await;
         let options = Options { concurrency: 2, ..options };
         let envoy = Envoy::start(&cast.document, &cast.keys, &options).unwrap_or_else(|why| panic!("{why}"));
@@ -42,12 +31,7 @@ fn two_workers_spend_the_same_money_and_say_when_it_comes_again() {
         }
         let whole = || Some(envoy.access_log()).filter(|lines| lines.len() == 60);
         let lines = until(Duration::from_secs(10), whole).await.expect("a line for each");
-        let pico = |line: &Value| {
-            let text = line["cost_usd"].as_str().expect("a cost");
-            let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-            format!("{whole}{part:0<12}").parse::<u64>().expect("a number")
-        };
-        let sum: u64 = lines.iter().map(pico).sum();
+        let sum: u64 = lines.iter().map(money::cost).sum();
         let spent = || {
             let page = envoy.prometheus().ok()?;
             let spent = samples(&page, "pointsman_budget_spent_picodollars", &["budget=\"all\""]);

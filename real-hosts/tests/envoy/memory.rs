@@ -2,72 +2,56 @@
 
 use pointsman_sim::Fault;
 use real_hosts::{
-    client::{Answer, Ask},
     play,
-    stage::{Script, Stage},
+    stage::Script,
+    warm::{self, second, target},
 };
-use serde_json::{Value, json};
-
-const CHAT: &str = "/v1/chat/completions";
-
-/// The n-th call of a conversation about a subject.
-fn call(subject: &str, number: usize) -> Value {
-    let mut messages = vec![json!({ "role": "user", "content": format!("Tell me of {subject}.") })];
-    for n in 1..number {
-        messages.push(json!({ "role": "assistant", "content": format!("Part {n}.") }));
-        messages
-            .push(json!({ "role": "user", "content": format!("Go on from {n}, and leave nothing out.") }));
-    }
-    json!({ "model": "warm", "messages": messages })
-}
-
-async fn ask(stage: &Stage, subject: &str, number: usize) -> Answer {
-    // A connection of its own each time, so that it may be any worker's.
-    Ask::json(CHAT, &call(subject, number)).send(stage.address()).await
-}
-
-/// Who answers the second call of a conversation whose first call the second provider answered.
-async fn second(stage: &Stage, subject: &str) -> String {
-    stage.provider("warm-a").set_fault(Fault::Status(503));
-    let first = ask(stage, subject, 1).await;
-    assert_eq!(first.header("x-pointsman-model"), "warm-b/model-b", "{}", first.text());
-    let then = ask(stage, subject, 2).await;
-    assert_eq!(then.status, 200, "{}", then.text());
-    then.header("x-pointsman-model").to_owned()
-}
+use serde_json::json;
 
 #[test]
 fn a_conversation_stays_on_its_warm_model_in_every_worker() {
     play(async {
-        let script = Script::new().lane("warm", 3).set("/envoy/memory", json!(true));
+        let script = warm::script(Script::new()).set("/envoy/memory", json!(true));
         let stage = script.workers(2).start().await;
-        let fresh = ask(&stage, "moths", 1).await;
-        assert_eq!(fresh.header("x-pointsman-model"), "warm-a/model-a", "nothing is remembered");
+        let address = stage.address();
+        assert_eq!(target(address, "moths", 1).await, "warm-a/model-a", "nothing is remembered");
         for number in 0..10 {
-            assert_eq!(second(&stage, &format!("ants {number}")).await, "warm-b/model-b", "{number}");
+            let subject = format!("ants {number}");
+            assert_eq!(
+                second(address, stage.provider("warm-a"), &subject).await,
+                "warm-b/model-b",
+                "{number}"
+            );
         }
-        // The chain that begins with it has all the others behind.
-        stage.provider("warm-b").set_fault(Fault::Status(503));
-        stage.provider("warm-a").set_fault(Fault::Status(503));
-        let last = ask(&stage, "ants 3", 3).await;
-        assert_eq!(
-            (last.status, last.header("x-pointsman-model")),
-            (200, "warm-c/model-c"),
-            "{}",
-            last.text()
-        );
-        let moved = ask(&stage, "ants 3", 4).await;
-        assert_eq!(moved.header("x-pointsman-model"), "warm-c/model-c", "{}", moved.text());
+        // The chain that begins with it has all the others behind, in their order.
+        for failing in ["warm-a", "warm-b"] {
+            stage.provider(failing).set_fault(Fault::Status(503));
+        }
+        assert_eq!(target(address, "ants 3", 3).await, "warm-c/model-c");
+        assert_eq!(target(address, "ants 3", 4).await, "warm-c/model-c");
         // A conversation of which nothing is known goes where the operator said.
-        let unknown = ask(&stage, "bees", 2).await;
-        assert_eq!(unknown.header("x-pointsman-model"), "warm-a/model-a");
+        assert_eq!(target(address, "bees", 2).await, "warm-a/model-a");
+    });
+}
+
+#[test]
+fn a_memory_under_another_configuration_is_none_and_breaks_nothing() {
+    play(async {
+        let stage = warm::script(Script::new()).set("/envoy/memory", json!(true)).start().await;
+        let address = stage.address();
+        assert_eq!(second(address, stage.provider("warm-a"), "ants").await, "warm-b/model-b");
+        let mut document = stage.document.clone();
+        document["aliases"]["another"] = json!("warm");
+        stage.envoy.reload(&document, None).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(target(address, "ants", 3).await, "warm-a/model-a", "the tiers may be others");
+        assert_eq!(second(address, stage.provider("warm-a"), "bees").await, "warm-b/model-b");
     });
 }
 
 #[test]
 fn without_memory_every_call_is_decided_by_itself() {
     play(async {
-        let stage = Script::new().lane("warm", 3).start().await;
-        assert_eq!(second(&stage, "ants").await, "warm-a/model-a");
+        let stage = warm::script(Script::new()).start().await;
+        assert_eq!(second(stage.address(), stage.provider("warm-a"), "ants").await, "warm-a/model-a");
     });
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use live::gateway::Gateway;
-use pointsman_sim::{Fault, Vendor};
+use pointsman_sim::Fault;
 use real_hosts::{
     client::{Ask, Protocol},
     local::Local,
+    money,
     play,
     stage::Script,
     until,
@@ -17,37 +18,18 @@ use crate::{CHAT, assert_own_error, chat, in_each_api, start};
 
 const TOKENS: [(&str, &str); 2] = [("ada", "pm-of-ada-0123456789"), ("bob", "pm-of-bob-0123456789")];
 
-/// Two tiers of one provider that speaks all APIs; nobody looks at difficulty.
+/// The stage with callers of its own.
 fn script(budgets: Value) -> Script {
     let callers: Value = TOKENS
         .iter()
         .map(|(name, token)| ((*name).to_owned(), json!(pointsman_cli::token::digest(token))))
         .collect::<serde_json::Map<_, _>>()
         .into();
-    Script::serving()
-        .provider("minimax", Vendor::MiniMax)
-        .set(
-            "/ladders/auto",
-            json!({ "tiers": [
-                { "name": "cheap", "targets": ["minimax/MiniMax-M3.1-Flash"] },
-                { "name": "top", "targets": ["minimax/MiniMax-M3"] },
-            ], "thresholds": [1000], "default_tier": "cheap" }),
-        )
-        .set("/aliases/auto", json!("auto"))
-        .set("/override", json!(["tier"]))
-        .set("/callers", callers)
-        .set("/budgets", budgets)
+    money::script(Script::serving(), budgets).set("/callers", callers)
 }
 
 fn of(token: usize, path: &str, body: &Value) -> Ask {
     Ask::json(path, body).header("authorization", format!("Bearer {}", TOKENS[token].1))
-}
-
-/// Money of the log, in pico-dollars.
-fn pico(line: &Value) -> u64 {
-    let text = line["cost_usd"].as_str().expect("a cost");
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    format!("{whole}{part:0<12}").parse().expect("a number")
 }
 
 /// What a counter says, all labels together that hold this text.
@@ -72,7 +54,7 @@ fn a_spent_budget_is_refused_in_each_api_with_the_time_of_its_end() {
         let stage = start(script(budgets)).await;
         let first = of(0, CHAT, &chat("auto", "hi")).send(stage.address()).await;
         assert_eq!(first.status, 200, "{}", first.text());
-        let cost = pico(&lines(&stage, 1).await[0]);
+        let cost = money::cost(&lines(&stage, 1).await[0]);
         for (path, body) in in_each_api("auto", "hi") {
             for protocol in [Protocol::H1, Protocol::H2] {
                 let answer = of(0, path, &body).send_by(protocol, stage.address()).await;
@@ -94,7 +76,7 @@ fn a_spent_budget_is_refused_in_each_api_with_the_time_of_its_end() {
         let lines = lines(&stage, 8).await;
         let refused = lines.iter().filter(|line| line["reason"] == "budget each is spent").count();
         assert_eq!(refused, 6, "{lines:?}");
-        let spent: u64 = [&lines[0], &lines[7]].into_iter().map(pico).sum();
+        let spent: u64 = [&lines[0], &lines[7]].into_iter().map(money::cost).sum();
         let page = stage.gateway.prometheus().expect("the page");
         assert_eq!(counter(&page, "pointsman_budget_spent_picodollars", "budget=\"each\""), spent);
         assert_eq!(counter(&page, "pointsman_rejected", "reason=\"budget\""), 6);
@@ -139,7 +121,7 @@ fn many_at_once_are_charged_to_the_last_pico_dollar_and_none_slips_through() {
         });
         let statuses = futures_of(asks).await;
         assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
-        let sum: u64 = lines(&stage, 40).await.iter().map(pico).sum();
+        let sum: u64 = lines(&stage, 40).await.iter().map(money::cost).sum();
         let page = stage.gateway.prometheus().expect("the page");
         assert_eq!(counter(&page, "pointsman_budget_spent_picodollars", "all"), sum);
         // One at a time where the money is for one: the promise to the first keeps the others out.
