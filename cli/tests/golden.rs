@@ -14,7 +14,8 @@ fn holds(golden: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     // Spaces at the end of a row say nothing, and what the weights make of a text is not this test's business.
-    let judged = |line: &&str| ["difficulty ", "task "].iter().any(|name| line.trim_start().starts_with(name));
+    let judged =
+        |line: &&str| ["difficulty ", "task "].iter().any(|name| line.trim_start().starts_with(name));
     let lines = text.lines().filter(|line| !judged(line));
     let text: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
     let path = folder.join(golden);

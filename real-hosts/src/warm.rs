@@ -24,7 +24,8 @@ pub async fn call(address: SocketAddr, subject: &str, number: usize) -> Answer {
     let mut messages = vec![json!({ "role": "user", "content": format!("Tell me of {subject}.") })];
     for n in 1..number {
         messages.push(json!({ "role": "assistant", "content": format!("Part {n}.") }));
-        messages.push(json!({ "role": "user", "content": format!("Go on from {n}, and leave nothing out.") }));
+        messages
+            .push(json!({ "role": "user", "content": format!("Go on from {n}, and leave nothing out.") }));
     }
     Ask::json("/v1/chat/completions", &json!({ "model": LANE, "messages": messages })).send(address).await
 }

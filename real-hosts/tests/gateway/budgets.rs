@@ -7,8 +7,7 @@ use pointsman_sim::Fault;
 use real_hosts::{
     client::{Ask, Protocol},
     local::Local,
-    money,
-    play,
+    money, play,
     stage::Script,
     until,
 };
