@@ -8,7 +8,7 @@ use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
 use crate::{
     catalog::Window,
-    config::{Config, Target, Tier},
+    config::{Choice, Config, Target, Tier},
     policy,
     traits::Traits,
     wire::Dialect,
@@ -28,9 +28,16 @@ pub fn chains(config: &Config) -> Vec<Vec<String>> {
                 found.insert(kept.map(|(_, choice)| choice.upstream.clone()).collect());
             }
         }
-        if config.overrides().target {
-            found.extend(tier.choices.iter().map(|choice| Vec::from([choice.upstream.clone()])));
-        }
+        // A header or a rule may name a target: it goes alone.
+        let named = |choice: &&Choice| {
+            config.overrides().target
+                || config.rules().iter().any(|rule| {
+                    config
+                        .target_of(choice)
+                        .is_some_and(|target| rule.then.target.as_ref() == Some(&target.name))
+                })
+        };
+        found.extend(tier.choices.iter().filter(named).map(|choice| Vec::from([choice.upstream.clone()])));
     }
     let passing = Dialect::ALL.into_iter().map(Some).chain([None]);
     found.extend(passing.filter_map(|dialect| Some(Vec::from([config.passthrough(dialect)?.name.clone()]))));

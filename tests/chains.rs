@@ -152,3 +152,15 @@ fn chains_are_few_and_hold_the_passthrough() {
         list.iter().map(|chain| chain_name(chain.iter().map(String::as_str))).collect();
     assert_eq!(names.len(), list.len(), "two chains share a name");
 }
+
+#[test]
+fn a_target_that_a_rule_names_has_a_chain_of_its_own() {
+    let mut document: serde_json::Value = serde_json::from_str(CONFIG).unwrap();
+    document["override"] = serde_json::json!([]);
+    let of =
+        |document: &serde_json::Value| chains(&Config::from_json(document.to_string().as_bytes()).unwrap());
+    let alone = vec!["moonshot".to_owned()];
+    assert!(!of(&document).contains(&alone));
+    document["rules"] = serde_json::json!([{ "name": "r", "then": { "target": "moonshot/kimi-k3" } }]);
+    assert!(of(&document).contains(&alone));
+}
