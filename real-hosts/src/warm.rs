@@ -40,12 +40,17 @@ pub async fn target(address: SocketAddr, subject: &str, number: usize) -> String
     answer.header("x-pointsman-model").to_owned()
 }
 
+/// The next request of this provider fails, and those after it do not.
+pub fn refuse_once(provider: &Provider) {
+    provider.set_fault(Fault::FirstN(1, Box::new(Fault::Status(503))));
+}
+
 /// The target that answers the second call of a conversation whose first call the lane's `first` provider refused.
 ///
 /// # Panics
 /// Where the first call is not the second provider's.
 pub async fn second(address: SocketAddr, first: &Provider, subject: &str) -> String {
-    first.set_fault(Fault::Status(503));
+    refuse_once(first);
     assert_eq!(target(address, subject, 1).await, "warm-b/model-b", "{subject}");
     target(address, subject, 2).await
 }

@@ -1,10 +1,9 @@
 //! What the workers of one Envoy remember of a conversation.
 
-use pointsman_sim::Fault;
 use real_hosts::{
     play,
     stage::Script,
-    warm::{self, second, target},
+    warm::{self, refuse_once, second, target},
 };
 use serde_json::json;
 
@@ -25,7 +24,7 @@ fn a_conversation_stays_on_its_warm_model_in_every_worker() {
         }
         // The chain that begins with it has all the others behind, in their order.
         for failing in ["warm-a", "warm-b"] {
-            stage.provider(failing).set_fault(Fault::Status(503));
+            refuse_once(stage.provider(failing));
         }
         assert_eq!(target(address, "ants 3", 3).await, "warm-c/model-c");
         assert_eq!(target(address, "ants 3", 4).await, "warm-c/model-c");
