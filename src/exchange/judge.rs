@@ -22,6 +22,8 @@ pub(super) struct Judge<'a> {
     view: &'a RequestView,
     said: Said<'a, 'a>,
     newest: Newest,
+    /// Of each turn that was judged, by the end of its parts: a course may be plotted twice.
+    known: Vec<(usize, Option<Difficulty>)>,
 }
 
 /// What the classifier thought of the turn that was judged last.
@@ -34,11 +36,21 @@ enum Newest {
 impl<'a> Judge<'a> {
     pub(super) fn new(router: &'a Router, hints: &'a Hints, body: &'a [u8], view: &'a RequestView) -> Self {
         let said = Said::new(&router.classifier, body, &view.parts);
-        Self { router, hints, body, view, said, newest: Newest::Read(None) }
+        Self { router, hints, body, view, said, newest: Newest::Read(None), known: Vec::new() }
     }
 
     /// How hard a turn is, by what was said up to it; `None` where there is nothing to judge, or nothing sure.
     pub(super) fn difficulty(&mut self, turn: &Turn) -> Option<Difficulty> {
+        let end = turn.parts.end;
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == end) {
+            return *known;
+        }
+        let difficulty = self.judge(turn);
+        self.known.push((end, difficulty));
+        difficulty
+    }
+
+    fn judge(&mut self, turn: &Turn) -> Option<Difficulty> {
         // A task for an agent is another kind of text than the questions that the classifier knows: it has a place
         // among such tasks, and is as hard as the prompt at the same place among prompts.
         let brief = Brief::told(self.hints, self.body, self.view, turn);
