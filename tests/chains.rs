@@ -155,12 +155,23 @@ fn chains_are_few_and_hold_the_passthrough() {
 
 #[test]
 fn a_target_that_a_rule_names_has_a_chain_of_its_own() {
-    let mut document: serde_json::Value = serde_json::from_str(CONFIG).unwrap();
-    document["override"] = serde_json::json!([]);
-    let of =
-        |document: &serde_json::Value| chains(&Config::from_json(document.to_string().as_bytes()).unwrap());
-    let alone = vec!["moonshot".to_owned()];
-    assert!(!of(&document).contains(&alone));
-    document["rules"] = serde_json::json!([{ "name": "r", "then": { "target": "moonshot/kimi-k3" } }]);
-    assert!(of(&document).contains(&alone));
+    let of = |rules: &str| {
+        let document = format!(
+            r#"{{
+                "version": 1,
+                "providers": {{
+                    "one": {{ "base_url": "http://127.0.0.1:9/v1", "speaks": ["chat"], "auth": "none" }},
+                    "two": {{ "base_url": "http://127.0.0.1:9/v1", "speaks": ["chat"], "auth": "none" }}
+                }},
+                "models": {{ "one/m": {{ "context": 9000 }}, "two/m": {{ "context": 9000 }} }},
+                "ladders": {{ "d": {{ "tiers": [{{ "name": "only", "targets": ["one/m", "two/m"] }}] }} }},
+                "aliases": {{ "auto": "d" }},
+                "rules": {rules}
+            }}"#
+        );
+        chains(&Config::from_json(document.as_bytes()).unwrap())
+    };
+    let (both, alone) = (vec!["one".to_owned(), "two".to_owned()], vec!["two".to_owned()]);
+    assert_eq!(of("[]"), [both.clone()]);
+    assert_eq!(of(r#"[{ "name": "r", "then": { "target": "two/m" } }]"#), [both, alone]);
 }
