@@ -11,6 +11,7 @@ pub mod dial;
 pub mod fit;
 pub mod gain;
 pub mod groups;
+pub mod languages;
 pub mod noise;
 pub mod order;
 pub mod prompts;

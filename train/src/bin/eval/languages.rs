@@ -5,25 +5,9 @@ use pointsman::{
     classify::{Classifier, Difficulty},
 };
 use serde::Serialize;
+use train::languages::{LANGUAGES, questions};
 
 use crate::scores::judge;
-
-/// The same questions in ten languages: a block each, a line for each language.
-const QUESTIONS: &str = include_str!("../../../languages.txt");
-
-/// The languages, in the order of each block. The first is what the others are held against.
-const LANGUAGES: [&str; 10] = [
-    "English",
-    "German",
-    "French",
-    "Spanish",
-    "Italian",
-    "Portuguese",
-    "Dutch",
-    "Polish",
-    "Russian",
-    "Chinese",
-];
 
 /// A language, and how many of its questions land where the English ones do.
 #[derive(Clone, Debug, Serialize)]
@@ -43,19 +27,12 @@ pub(crate) const BAR: f64 = 0.85;
 /// The table, and the share of the English questions above the default dial: at 0 or 1, agreement would say nothing.
 ///
 /// # Errors
-/// Where a block of the file has not a line for each language.
+/// Where the core refuses the dial.
 pub(crate) fn agreement(classifier: &Classifier) -> Result<(Vec<Agreement>, f64), String> {
-    let blocks: Vec<Vec<Difficulty>> = QUESTIONS
-        .split("\n\n")
-        .filter(|block| !block.starts_with('#'))
-        .map(|block| {
-            let lines = block.trim().lines().map(|line| line.replace("\\n", "\n"));
-            lines.map(|text| judge(classifier, &text).difficulty).collect()
-        })
+    let blocks: Vec<Vec<Difficulty>> = questions()
+        .iter()
+        .map(|question| question.iter().map(|text| judge(classifier, text).difficulty).collect())
         .collect();
-    if let Some(block) = blocks.iter().position(|block| block.len() != LANGUAGES.len()) {
-        return Err(format!("languages.txt: block {} has not {} lines", block + 1, LANGUAGES.len()));
-    }
     let (default, half) = (dial("0.2")?, dial("0.5")?);
     let same = |language: usize, dial: Difficulty| {
         let same = blocks.iter().filter(|block| (block[language] >= dial) == (block[0] >= dial));

@@ -1,6 +1,11 @@
 //! Plots as SVG, without scripts.
 
-use plotters::{coord::Shift, prelude::*};
+use std::ops::Range;
+
+use plotters::{
+    coord::{Shift, types::RangedCoordf64},
+    prelude::*,
+};
 use train::{gain, samples::Samples};
 
 use crate::{
@@ -26,9 +31,7 @@ pub(crate) const LINES: [(&str, RGBColor, u32); 6] = [
 
 type Drawn = Result<String, Box<dyn std::error::Error>>;
 
-fn svg(
-    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Box<dyn std::error::Error>>,
-) -> Drawn {
+fn svg(draw: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>) -> Drawn {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
@@ -36,6 +39,38 @@ fn svg(
         area.present()?;
     }
     Ok(text)
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Chart<'c, 'a> = ChartContext<'c, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// An empty plot with its axes, both labelled in the same way.
+fn chart<'c, 'a>(
+    area: &'c Area<'a>,
+    across: Range<f64>,
+    up: Range<f64>,
+    what: &str,
+    label: &dyn Fn(&f64) -> String,
+) -> Result<Chart<'c, 'a>, Box<dyn std::error::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin(8)
+        .margin_right(18)
+        .x_label_area_size(34)
+        .y_label_area_size(40)
+        .build_cartesian_2d(across, up)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(RGBColor(238, 239, 242))
+        .axis_style(RGBColor(170, 174, 180))
+        .x_labels(6)
+        .y_labels(6)
+        .x_desc(what)
+        .label_style(("sans-serif", 11))
+        .x_label_formatter(label)
+        .y_label_formatter(label)
+        .draw()?;
+    Ok(chart)
 }
 
 /// The cost-quality curve of a source on its usual pair, with the controls.
@@ -49,25 +84,8 @@ pub(crate) fn cost_quality(samples: &Samples, labels: &Labels, scores: &Scores) 
     let most = curves.iter().flatten().copied().fold(1.0, f64::max);
     let least = curves.iter().flatten().copied().fold(0.0, f64::min);
     svg(|area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(18)
-            .x_label_area_size(34)
-            .y_label_area_size(40)
-            .build_cartesian_2d(0.0..1.0, least..most * 1.02)?;
         let percent = |part: &f64| format!("{:.0} %", part * 100.0);
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(RGBColor(238, 239, 242))
-            .axis_style(RGBColor(170, 174, 180))
-            .x_labels(6)
-            .y_labels(6)
-            .x_desc("calls to the strong model")
-            .label_style(("sans-serif", 11))
-            .x_label_formatter(&percent)
-            .y_label_formatter(&percent)
-            .draw()?;
+        let mut chart = chart(area, 0.0..1.0, least..most * 1.02, "calls to the strong model", &percent)?;
         // A sum over k of n rows in random order varies by the root of k (n - k) / n.
         let count = labels.gains.len() as f64;
         let mean = labels.gains.iter().sum::<f64>() / count;
@@ -100,25 +118,8 @@ pub(crate) fn calibration(source: &Calibrated) -> Drawn {
     let least = both().map(|part| (part.found - part.within).min(0.0)).fold(0.0, f64::min) * 1000.0;
     let right = both().map(|part| part.predicted).fold(0.05, f64::max) * 1050.0;
     svg(|area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(18)
-            .x_label_area_size(34)
-            .y_label_area_size(40)
-            .build_cartesian_2d(0.0..right, least..most * 1.05)?;
         let whole = |permille: &f64| format!("{permille:.0}");
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(RGBColor(238, 239, 242))
-            .axis_style(RGBColor(170, 174, 180))
-            .x_labels(6)
-            .y_labels(6)
-            .x_desc("predicted gain, ‰")
-            .label_style(("sans-serif", 11))
-            .x_label_formatter(&whole)
-            .y_label_formatter(&whole)
-            .draw()?;
+        let mut chart = chart(area, 0.0..right, least..most * 1.05, "predicted gain, ‰", &whole)?;
         let end = right.min(most * 1.05);
         chart.draw_series(LineSeries::new([(0.0, 0.0), (end, end)], LINES[5].1.stroke_width(2)))?;
         for (parts, (_, colour, _)) in [(&source.left_out, LINES[1]), (&source.groups, LINES[0])] {
