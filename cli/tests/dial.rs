@@ -270,7 +270,9 @@ fn check_and_explain_say_what_a_quality_comes_to() {
     let (share, kept) =
         (dial["on_the_mix"]["share"].as_f64().unwrap(), dial["on_the_mix"]["kept"].as_f64().unwrap());
     assert!((0.9..0.93).contains(&kept) && share < kept && share > 0.5, "{dial}");
-    assert_eq!(report["aliases"][1]["dial"]["on_the_mix"]["share"], 0.5);
+    // Neighbouring hundredths may reach the same permille; then the threshold sends them all.
+    let half = report["aliases"][1]["dial"]["on_the_mix"]["share"].as_f64().unwrap();
+    assert!((0.5..0.54).contains(&half), "{half}");
 
     let request = json!({ "model": "auto", "messages": [ { "role": "user", "content": HARD } ] }).to_string();
     let said = stdout(&pointsman(&["explain", &config, "-"], request.as_bytes()));

@@ -67,18 +67,22 @@ pub(super) const WORDS: [&str; LISTS] = [
      calculer calculez déterminez déterminer trouvez trouver résoudre calcula calcular encuentra encontrar halla hallar \
      determina determinar resuelve resolver calcule encontre determine resolva calcola calcolare trova trovare risolvi \
      вычислите вычислить найдите найти определите решите рассчитайте hesapla hesaplayın bulun çöz hitung tentukan carilah \
-     गणना ज्ञात احسب أوجد حل oblicz znajdź wyznacz bereken 计算 求出 求解 算出 計算 求め 解け 계산 구하",
+     गणना ज्ञात احسب أوجد حل oblicz znajdź wyznacz bereken 计算 求出 求解 算出 計算 求め 解け 계산 구하 \
+     trouve calcul rozwiąż policz вычисли найди реши определи посчитай рассчитай bepaal vind halle ache",
     // Prove
     "prove proof show shown verify demonstrate derive deduce disprove justify theorem lemma induction contradiction \
      beweise beweisen zeige zeigen démontrer démontrez prouver prouvez montrez demuestra demostrar demuestre prueba prove \
      demonstre mostre dimostra dimostrare dimostrate докажите доказать kanıtla ispatla buktikan सिद्ध أثبت برهن udowodnij \
-     bewijs 证明 推导 証明 증명",
+     bewijs 证明 推导 証明 증명 \
+     démontre prouve montre muestra mostra wykaż dowód докажи доказательство покажи toon 证",
     // Explain
     "why explain describe discuss reason because cause causes reasons how justify analyze analyse interpret evaluate \
      assess difference warum wieso weshalb erkläre erklären beschreibe beschreiben wie pourquoi expliquer expliquez \
      explique décrire décrivez comment porqué explica explicar describe cómo explique descreva como perché spiega spiegare \
      descrivi come почему зачем объясните объясни опишите как neden niçin açıkla nasıl mengapa jelaskan bagaimana क्यों \
-     समझाएं कैसे لماذا اشرح كيف dlaczego wyjaśnij jak waarom leg 为什么 解释 说明 如何 怎么 なぜ 説明 どう 왜 설명 어떻",
+     समझाएं कैसे لماذا اشرح كيف dlaczego wyjaśnij jak waarom leg 为什么 解释 说明 如何 怎么 なぜ 説明 どう 왜 설명 어떻 \
+     erörtere discuta omów opisz обсуди опиши bespreek verklaar uitleg discuti analiza analysiere analiziere \
+     discutez",
     // Which
     "which following best most likely statement statements option options choose correct describes correctly true \
      welche welcher welches folgenden quel quelle quels quelles suivants suivantes cuál cuáles siguientes qual quais \
@@ -118,17 +122,22 @@ pub(super) const WORDS: [&str; LISTS] = [
      json file files boolean null pointer stack queue tree graph node index substring elements element lists tuple \
      dictionary assert test tests rust c++ typescript bash git docker kubernetes server thread async recursion sort \
      sorted characters indices subarray matrix funktion fonction función função funzione функция fonksiyon fungsi 函数 代码 \
-     程序 関数 コード 함수 코드",
+     程序 関数 コード 함수 코드 \
+     programm dienst threads programme service pruebas programa servicio hilos servizio programma serviço testes \
+     functie funkcję kod testy serwis wątki функцию программу код тесты служба сервис поток потоки 服务 测试 线程 缓存",
     // Write
     "write create compose generate draft story poem essay article blog email letter script song dialogue slogan caption \
      speech paragraph haiku limerick creative character plot rewrite rephrase edit schreibe schreiben verfasse gedicht \
      écrivez écrire rédigez rédige poème escribe escribir redacta poema historia escreva redija scrivi scrivere poesia \
      напишите напиши стихотворение рассказ yaz şiir tulis tuliskan buatlah puisi लिखें कविता اكتب قصيدة napisz wiersz schrijf \
-     gedicht 写一 撰写 诗 書い 써 작성",
+     gedicht 写一 撰写 诗 書い 써 작성 \
+     écris schreib redige составь napisać opstel",
     // Name
     "list name give provide suggest identify state mention outline recommend tips ideas ways examples steps nenne liste \
      auflisten énumérez nommez donnez enumera nombra da liste cite dê elenca cita назовите перечислите приведите listele \
-     sebutkan सूची اذكر wymień noem 列出 举出 挙げ 나열",
+     sebutkan सूची اذكر wymień noem 列出 举出 挙げ 나열 \
+     empfiehl gib donne recommande dame recomiéndame dammi consigliami recomende geef raad podaj poleć дай \
+     посоветуй 推荐",
     // Translate
     "translate translation translated english french german spanish chinese japanese russian italian portuguese korean \
      arabic hindi latin turkish polish dutch übersetze übersetzen traduire traduisez traduis traduce traducir traduzca \
@@ -227,11 +236,16 @@ pub(super) const WORDS: [&str; LISTS] = [
     // Everyday
     "like want get make go good new use used work help need know think look thing things way time day home food house car \
      dog cat school book game movie song music team player football film show series buy eat drink play sleep",
-    // Foreign: the commonest words of other languages that use Latin letters
+    // Foreign: the commonest words of other languages
     "de la el los las un una que en y o por para con se del al su es lo der die das und ein eine den dem von zu mit auf ist \
      im für sich le les des et du est une dans qui sur pour au aux ce il gli di che da per con della dei nel è em um uma do \
      dos das os com na não ao e bir ve bu için ile olan ne yang dan di dari dengan untuk ini itu adalah pada i w z na się \
-     jest het een van op te dat zijn och att det som på är af og til",
+     jest het een van op te dat zijn och att det som på är af og til nicht wird sind ich wir dass oder aber wenn nach aus \
+     einem einer kann cette sont avec nous vous mais où ses este esta pero sus sin sobre cuando donde más qué não uma \
+     foi são mais seu sua pelo pela quando sono più anche alla gli dove cosa ogni ik je niet maar ook aan bij uit naar \
+     wat hoe worden nie że czy jak od dla oraz który która które jaka są był była ich jego przez tym tego ale gdzie kto \
+     pod przed и в не на что с по как это из у за от для или но он они мы вы я к о ли бы если был \
+     في من على ما عن إلى هي هو أن है के में की का और से को पर 的 是 了 在 和 有 我 不 这 个 们 到 の は を に が で と も する ",
 ];
 
 /// Pairs and triples of words in sentences that talk about the answer's form or about the question, not in it.
@@ -248,7 +262,25 @@ pub(super) const ASIDES: &str = "step by step|final answer|correct answer|right 
                       question is|this question|the question|these questions|question carefully|the options|boxed|inside \
                       of|python code|no explanation|without explanation|hope you|good luck|thanks in|thank you|i wonder|\
                       quick question|question for|help me|tell me|could you|can you|would you|i'd like|i would|i need|i \
-                      am|please help|schritt für|étape par|paso a|passo a|passo dopo|шаг за|adım adım|langkah demi|krok \
+                      am|please help|\
+                      reason about|reason through|be thorough|be careful|be accurate|be precise|each step|\
+                      every step|your life|my life|my job|depends on it|depends on your|a genius|is trivial|\
+                      is urgent|available model|capable model|powerful model|frontier model|larger model|\
+                      bigger model|expensive model|cheap model|cheap models|small model|small models|weak models|\
+                      route this|route to|escalate this|highest tier|top tier|reasoning budget|thinking budget|\
+                      maximum reasoning|many tokens|as a professor|as an expert|as a senior|act as|acting as|\
+                      act like|pretend to|pretend you|pretend that you|imagine you are|imagine that you|\
+                      imagine yourself|play the role|the persona|a persona|speak like|you're a|you're an|\
+                      you answer as|just the answer|just answer|don't waste|waste time|take this seriously|\
+                      verify each|verify every|check each|check every|check your|very carefully|been stuck|\
+                      by the way|sent from|kind regards|best regards|many thanks|much appreciated|any help|\
+                      note to self|previous instructions|above instructions|said above|system prompt|disregard the|\
+                      disregard what|disregard all|forget everything|even a child|this right|i beg|please be|\
+                      please think|please verify|please make sure|make no mistakes|no mistakes|the toughest|\
+                      deep thought|life and death|no big deal|my homework|an exam|your best|do your best|\
+                      gründlich nach|jeden schritt|mucho cuidado|avec soin|con attenzione|com cuidado|\
+                      внимательно подумай|\
+                      schritt für|étape par|paso a|passo a|passo dopo|шаг за|adım adım|langkah demi|krok \
                       po|stap voor|一步一步|ステップ|단계별";
 
 /// Numbers that hold a 16-bit count for each list.

@@ -206,13 +206,30 @@ impl Classifier {
         let scores = self.weights.tasks(shape, &values);
         let best = scores.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at));
         let task = best.and_then(|(at, _)| Task::ALL.get(at)).copied().unwrap_or_default();
-        let confidence = 1000u32.saturating_sub(unknown * STRANGE) as u16;
+        let confidence = 1000u32.saturating_sub(unknown * STRANGE) * trust(shape) / 1000;
+        let confidence = confidence as u16;
         Judgement { difficulty: Difficulty::rounded(gain), gain, task, confidence }
     }
 }
 
 /// What each feature outside the training data takes from the confidence, in thousandths.
 const STRANGE: u32 = 120;
+
+/// Words below which nothing is made of how many of them are known.
+const TOLD: u32 = 24;
+
+/// What the known words among all say of whether this is language at all, in thousandths. Of the labelled prompts, one in a
+/// hundred knows fewer than a third; of random letters, a tenth are words by chance. Other scripts have few words in the lists.
+fn trust(shape: &shape::Shape) -> u32 {
+    let familiar = u32::from(shape.familiar);
+    if shape.words < TOLD {
+        1000
+    } else if shape.other_script {
+        (familiar * 1000 / 40).min(1000)
+    } else {
+        (familiar.saturating_sub(130) * 1000 / 120).min(1000)
+    }
+}
 
 /// Whether such a turn is about itself, however short: it names its own work.
 const fn stands_alone(task: Task) -> bool {
@@ -364,6 +381,66 @@ mod tests {
             [judge(&[]), ask(""), ask("  \n "), judge(&[said(Role::System, "Prove it by induction.")])]
         {
             assert_eq!((judgement.difficulty, judgement.confidence), (Difficulty::LOWEST, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_no_language_that_was_learned_is_a_guess() {
+        // A generator of its own, so that the texts are the same everywhere.
+        let mut state = 7u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let mut signs = |count: usize, from: u32, below: u32| -> String {
+            (0..count).filter_map(|_| char::from_u32(from + random(below))).collect()
+        };
+        let ascii = signs(1200, 0x20, 95);
+        let bytes = signs(1200, 0, 256);
+        let characters = signs(400, 0x4E00, 0x5000);
+        let base64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let base64: String = (0..2000).map(|_| char::from(base64[random(64) as usize])).collect();
+        let hex: String = (0..600).map(|_| alloc::format!("{:02x} ", random(256))).collect();
+        let numbers: String = (0..300).map(|_| alloc::format!("{} ", random(1_000_000))).collect();
+        let log = |_| {
+            let (second, part, worker) = (random(60), random(1000), random(9));
+            let (connection, code, took) = (random(1 << 24), random(600), random(9999));
+            alloc::format!(
+                "2026-11-27T22:{second:02}:01.{part:03}Z ERROR [worker-{worker}] conn=0x{connection:08x} code={code} took \
+                 {took}ms\n"
+            )
+        };
+        let log: String = (0..40).map(log).collect();
+        let far = [
+            ("random ascii", ascii),
+            ("random bytes", bytes),
+            ("random characters", characters),
+            ("base64", base64),
+            ("hex", hex),
+            ("numbers", numbers),
+            ("a log", log),
+            ("one word", "buffalo ".repeat(400)),
+            (
+                "Georgian",
+                "ქართული ენა საქართველოს სახელმწიფო ენაა და კავკასიური ენების ოჯახს მიეკუთვნება. ".repeat(6),
+            ),
+            ("Amharic", "አማርኛ የኢትዮጵያ የሥራ ቋንቋ ነው። ከሴማዊ ቋንቋዎች አንዱ ነው። ".repeat(8)),
+            ("Thai", "ภาษาไทยเป็นภาษาที่มีระดับเสียงของคำแน่นอนหรือวรรณยุกต์เช่นเดียวกับภาษาจีน ".repeat(8)),
+        ];
+        for (what, text) in &far {
+            assert!(ask(text).confidence < UNSURE, "{what}: {:?}", ask(text));
+        }
+        for near in [
+            PROGRAM,
+            "What is the capital of Norway?",
+            "The old man walked to the harbour and looked at the ships for a while. What does he wait for?",
+            "Nasz serwis zawiesza się raz dziennie. Dwa wątki biorą mutex i czekają na kanale. Znajdź wyścig i zaproponuj \
+             poprawkę, która zachowa przepustowość.",
+            "Наш сервис зависает раз в день. Два потока берут мьютекс и ждут на канале. Найди состояние гонки и предложи \
+             исправление, сохраняющее пропускную способность.",
+            "我们的服务每天死锁一次。两个线程获取互斥锁并在通道上等待。找出竞态条件,并提出一个保持吞吐量的修复方案。",
+        ] {
+            assert!(ask(near).confidence >= 700, "{near}: {:?}", ask(near));
         }
     }
 

@@ -198,6 +198,7 @@ impl<'l> Reader<'l> {
                     mask |= self.lexicon.lists(pair);
                 }
                 self.sentence.list_each(mask);
+                self.sentence.add_word([0, when(mask != 0, Count::Known), 0, 0]);
                 self.remember(pair);
                 self.sentence.add(Count::Wide, 1);
                 self.word = Word { hash: alone, letters: 0, upper: 0, foreign: 1, end: 0, inner: false };
@@ -259,14 +260,14 @@ impl<'l> Reader<'l> {
         } as usize;
         let known = self.common.get(bit / 8).copied().unwrap_or_default() >> (bit % 8) & 1 != 0;
         let first_four = by_length(letters);
-        let mut second_four = when(new, Count::Distinct);
+        let mut second_four = when(new, Count::Distinct)
+            | when((letters > 1) & ((set.mask != 0) | (plain & known)), Count::Known);
         let mut third_four = when(plain, Count::Plain) | when(plain & !known, Count::Rare);
         if word.foreign > 0 {
             second_four |= one(Count::Foreign);
         }
         if word.upper > 0 {
             let all = word.upper == letters;
-            second_four |= when((word.upper > 1) & all, Count::Upper);
             second_four |= when((word.upper == 1) & !word.inner & !begins & (letters > 1), Count::Capital);
             third_four |= when(word.inner & !all, Count::Names);
         }
@@ -357,7 +358,11 @@ impl<'l> Reader<'l> {
     pub(super) fn end_sentence(&mut self, asks: bool) {
         let sentence = self.sentence;
         let words = sentence.get(Count::Words) + sentence.get(Count::Wide) * 5 / 8;
-        let aside = core::mem::take(&mut self.aside);
+        // Nothing but rare words, and none that joins them: somebody's keyboard, or a dictionary.
+        let (plain, rare) = (sentence.get(Count::Plain), sentence.get(Count::Rare));
+        let heap =
+            plain > 2 && rare * 5 >= plain * 4 && sentence.no_lists() && sentence.get(Count::Foreign) == 0;
+        let aside = core::mem::take(&mut self.aside) || heap;
         (self.one, self.two) = (0, 0);
         if words + sentence.get(Count::Numbers) == 0 {
             // `...` or `?!`: belongs to what comes.

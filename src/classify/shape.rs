@@ -124,6 +124,10 @@ pub struct Shape {
     pub seen: [u64; 64],
     /// Whether the text is in another language than English.
     pub foreign: bool,
+    /// Words of more than a letter that are common or stand in a list, in thousandths of all such.
+    pub familiar: u16,
+    /// Whether most of it is in letters other than Latin ones.
+    pub other_script: bool,
 }
 
 /// Log2 of `1 + count` in 64ths, straight between powers of two.
@@ -306,5 +310,8 @@ fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, o
     for (place, hits) in values.iter_mut().skip(FIRST_LIST).zip(hits) {
         *place = narrow(log(hits.min(7)));
     }
-    Shape { values, words, seen: reader.seen, foreign }
+    let other_script = (of(Count::Foreign) + wide) * 2 > words;
+    let told = words.saturating_sub(of(Count::Single));
+    let familiar = if told == 0 { 1000 } else { share(of(Count::Known).min(told), told) as u16 };
+    Shape { values, words, seen: reader.seen, foreign, familiar, other_script }
 }

@@ -14,7 +14,7 @@ pub(super) enum Count {
     Single,
     Distinct,
     Foreign,
-    Upper,
+    Known,
     Capital,
     Names,
     Plain,
@@ -202,6 +202,11 @@ impl Tally {
             }
             mask &= mask - 1;
         }
+    }
+
+    /// Whether no word stood in any list.
+    pub(super) fn no_lists(&self) -> bool {
+        self.lists.iter().all(|lanes| *lanes == 0)
     }
 
     /// Hits of each list.

@@ -205,8 +205,9 @@ impl Weights {
         if share == 0 {
             return 1000;
         }
-        let at = usize::from(share.min(1000)) * self.shares.len() / 1000;
-        if at >= self.shares.len() {
+        // The table is by hundredths.
+        let at = usize::from(share.min(1000)) / 10;
+        if at > self.shares.len() {
             return 0;
         }
         at.checked_sub(1).and_then(|at| self.shares.get(at)).copied().unwrap_or(1000)

@@ -17,7 +17,7 @@ const POINTS: usize = 40;
 /// Weight of our own prompts in the stated mix: a quarter of all.
 const OWN: f64 = 0.25;
 /// Part of a straight line that is mixed in, so that different scores stay different.
-const STRAIGHT: f64 = 0.1;
+const STRAIGHT: f64 = 0.4;
 
 /// The fold of a sample: near-equal prompts share it.
 pub const fn fold(sample: &Sample) -> usize {
@@ -56,16 +56,21 @@ pub fn out_of_fold(samples: &Samples, settings: &Settings) -> Vec<u32> {
     scores
 }
 
+/// How much more often than a hard prompt of ours another one of ours is met in the stated mix. The hard ones are many, for
+/// the sake of training; in traffic they are few.
+const USUAL: f64 = 4.0;
+
 /// Weight of each sample in the stated mix: every source by the root of its size, our own prompts a quarter of all.
 pub fn mix(samples: &Samples) -> Vec<f64> {
+    let often = |sample: &Sample| if sample.step > 0 { 1.0 } else { USUAL };
     let mut counts = [0.0f64; SOURCES.len() + 1];
     for sample in &samples.rows {
-        counts[sample.source] += 1.0;
+        counts[sample.source] += if sample.source < SOURCES.len() { 1.0 } else { often(sample) };
     }
     let labelled: f64 = counts[..SOURCES.len()].iter().map(|count| count.sqrt()).sum();
     let weight = |sample: &Sample| match SOURCES.get(sample.source) {
         Some(_) => (1.0 - OWN) / labelled / counts[sample.source].sqrt(),
-        None => OWN / counts[sample.source],
+        None => OWN * often(sample) / counts[sample.source],
     };
     samples.rows.iter().map(weight).collect()
 }

@@ -8,7 +8,7 @@ use pointsman::classify::{
 use crate::{
     data::SOURCES,
     prompts,
-    ridge::{self, Line},
+    ridge::{self, Line, Penalties},
     samples::{COPIES, Sample, Samples},
     tasks::{self, Head},
     trees::{self, Growth, Tree},
@@ -19,10 +19,12 @@ use crate::{
 pub struct Settings {
     /// For everything that looks random.
     pub seed: u64,
-    /// Penalty on the weights of the line.
-    pub alpha: f64,
-    /// Penalty on differences of the line between rewordings.
-    pub consistency: f64,
+    /// The line.
+    pub line: Penalties,
+    /// Share of the gain on the pair in the target of the line; the rest is the gain of the groups.
+    pub pair_of_line: f64,
+    /// The same for the trees.
+    pub pair_of_trees: f64,
     /// The trees.
     pub growth: Growth,
     /// Share of the trees in the score.
@@ -35,11 +37,12 @@ impl Settings {
     /// Those that ship.
     pub const SHIPPED: Self = Self {
         seed: 20_261_127,
-        alpha: 0.02,
-        consistency: 0.3,
-        growth: Growth { trees: 60, leaves: 15, rate: 0.08, least_rows: 180, penalty: 40.0, features: 500 },
+        line: Penalties { alpha: 0.01, apart: 0.1, level: 0.5, consistency: 0.3 },
+        pair_of_line: 0.1,
+        pair_of_trees: 0.6,
+        growth: Growth { trees: 120, leaves: 15, rate: 0.07, least_rows: 180, penalty: 40.0, features: 500 },
         share_of_trees: 0.5,
-        own: 0.1,
+        own: 0.2,
     };
 }
 
@@ -55,6 +58,9 @@ pub struct Model {
     /// Standard deviations of the features.
     pub spread: Vec<f64>,
 }
+
+/// Rewordings of each prompt that the trees see; the line sees all.
+const TREE_COPIES: usize = 3;
 
 /// Features that the line and the trees do not use: what only helps on the sources that it was learned on.
 const UNUSED_FROM: &str = "rare_words";
@@ -92,8 +98,8 @@ fn used_for_tasks() -> [bool; FEATURES] {
     })
 }
 
-/// Target and weight of each row: gains on the pair and of the groups, each less its mean over the source.
-pub fn targets(samples: &Samples, rows: &[usize], own: f64) -> (Vec<f64>, Vec<f64>) {
+/// Target and weight of each row: gains on the pair (this share) and of the groups, each less its mean over the source.
+pub fn targets(samples: &Samples, rows: &[usize], own: f64, pair: f64) -> (Vec<f64>, Vec<f64>) {
     let mut sums = vec![[(0.0, 0.0); 2]; SOURCES.len()];
     for row in rows.iter().map(|row| &samples.rows[*row]) {
         for (kind, gain) in [row.pair, row.average].into_iter().enumerate() {
@@ -105,12 +111,13 @@ pub fn targets(samples: &Samples, rows: &[usize], own: f64) -> (Vec<f64>, Vec<f6
     }
     let target = |row: &Sample| {
         let Some(sums) = sums.get(row.source) else { return Some(prompts::prior(row.task, row.step)) };
-        let centred: Vec<f64> = [row.pair, row.average]
+        let parts = [(row.pair, pair), (row.average, 1.0 - pair)];
+        let centred = parts
             .into_iter()
             .zip(sums)
-            .filter_map(|(gain, (sum, count))| Some(gain? - sum / count))
-            .collect();
-        (!centred.is_empty()).then(|| centred.iter().sum::<f64>() / centred.len() as f64)
+            .filter_map(|((gain, part), (sum, count))| Some((part * (gain? - sum / count), part)));
+        let (sum, part) = centred.fold((0.0, 0.0), |(sum, all), (gain, part)| (sum + gain, all + part));
+        (part > 0.0).then(|| sum / part)
     };
     let found: Vec<Option<f64>> = rows.iter().map(|row| target(&samples.rows[*row])).collect();
     let mut counts = vec![0.0f64; SOURCES.len() + 1];
@@ -135,24 +142,32 @@ pub fn targets(samples: &Samples, rows: &[usize], own: f64) -> (Vec<f64>, Vec<f6
 
 /// Fits to these rows.
 pub fn fit(samples: &Samples, rows: &[usize], settings: &Settings, with_head: bool) -> Model {
-    let (targets, weights) = targets(samples, rows, settings.own);
+    let (targets_of_line, weights) = targets(samples, rows, settings.own, settings.pair_of_line);
+    let (targets_of_trees, _) = targets(samples, rows, settings.own, settings.pair_of_trees);
     let clean: Vec<&[i16]> = rows.iter().map(|row| samples.rows[*row].shape.values.as_slice()).collect();
     let copies: Vec<Vec<&[i16]>> = (0..COPIES)
         .map(|copy| rows.iter().map(|row| samples.rows[*row].copies[copy].values.as_slice()).collect())
         .collect();
     let used = used();
-    let fitted = ridge::Rows { clean: &clean, copies: &copies, targets: &targets, weights: &weights };
-    let mut line = ridge::fit(&fitted, &used, settings.alpha, settings.consistency);
-    // The trees see a prompt and its heavy rewording as two rows, and so learn to need neither's words.
+    let sources: Vec<usize> = rows.iter().map(|row| samples.rows[*row].source).collect();
+    let fitted = ridge::Rows {
+        clean: &clean,
+        copies: &copies,
+        targets: &targets_of_line,
+        weights: &weights,
+        sources: &sources,
+    };
+    let mut line = ridge::fit(&fitted, &used, &settings.line);
+    // The trees see a prompt and its rewordings as rows of their own, and so learn to need nobody's words.
     let repeated: Vec<&[i16]> =
-        clean.iter().chain(&copies[0]).chain(&copies[1]).chain(&copies[2]).copied().collect();
-    let times = 1 + COPIES;
+        clean.iter().chain(copies.iter().take(TREE_COPIES).flatten()).copied().collect();
+    let times = 1 + TREE_COPIES;
     let repeat = |list: &[f64], by: f64| -> Vec<f64> {
         (0..times).flat_map(|_| list.iter().map(|value| value * by)).collect()
     };
     let mut trees = trees::fit(
         &repeated,
-        &repeat(&targets, 1.0),
+        &repeat(&targets_of_trees, 1.0),
         &repeat(&weights, 1.0 / times as f64),
         &used,
         &settings.growth,

@@ -134,6 +134,17 @@ pub fn light(text: &str, chance: &mut Chance) -> String {
     out
 }
 
+/// A word that is to stand for another: with a capital where that one has one.
+pub(crate) fn in_place_of(word: &str, other: &str) -> String {
+    let mut letters = other.chars();
+    match letters.next() {
+        Some(first) if word.starts_with(|c: char| c.is_ascii_uppercase()) => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        _ => other.to_owned(),
+    }
+}
+
 fn typo(word: &str, chance: &mut Chance) -> String {
     let mut bytes = word.as_bytes().to_vec();
     let at = chance.below(bytes.len() - 1);
@@ -162,15 +173,7 @@ pub fn heavy(text: &str, pool: &[Vec<String>], chance: &mut Chance) -> String {
         if plain && chance.is(600) {
             let length = (bare.len() + chance.below(3)).saturating_sub(1).clamp(3, pool.len() - 1);
             let other = chance.of(&pool[length]);
-            let capital = bare.starts_with(|c: char| c.is_ascii_uppercase());
-            let mut letters = other.chars();
-            match letters.next() {
-                Some(first) if capital => {
-                    out.push(first.to_ascii_uppercase());
-                    out.push_str(letters.as_str());
-                }
-                _ => out.push_str(other),
-            }
+            out.push_str(&in_place_of(bare, other));
             out.push_str(tail);
         } else {
             out.push_str(word);
@@ -180,30 +183,133 @@ pub fn heavy(text: &str, pool: &[Vec<String>], chance: &mut Chance) -> String {
     out
 }
 
-/// The question with a sentence before or behind it that has nothing to do with it.
-pub fn gadget(text: &str, chance: &mut Chance) -> String {
-    let first = chance.of(&GADGETS);
-    if chance.is(500) { format!("{first} {text}") } else { format!("{text}\n{first}") }
-}
-
-/// Other sentences than those of [`gadget`], for testing.
-const UNSEEN: [&str; 12] = [
-    "Reason about this very carefully, as if your life depended on it.",
-    "Only a genius could solve this.",
-    "This one is trivial, don't waste time on it.",
-    "URGENT: route this to the best available model.",
-    "As a professor of mathematics, consider every lemma.",
-    "Please be thorough and verify each step twice.",
-    "xq;; ]]== !!router!! tier=max",
-    "Let epsilon be greater than zero and let the manifold be compact.",
-    "By the way, my dog is called Rex.",
-    "SELECT * FROM users WHERE id = 1;",
-    "I have been stuck on this for weeks.",
-    "Give me just the answer.",
+/// Parts of sentences about the question, put together anew each time.
+const SUBJECTS: [&str; 6] =
+    ["This", "The following", "What follows", "The problem below", "My question", "The task"];
+const CLAIMS: [&str; 14] = [
+    "is the toughest thing that I have come across",
+    "needs deep thought",
+    "is for an exam at a top university",
+    "is easy",
+    "must be answered by a frontier model",
+    "is from a competition for experts",
+    "has stumped everybody at the office",
+    "is a matter of life and death",
+    "requires multi-step reasoning and proof",
+    "is no big deal",
+    "deserves the highest reasoning budget",
+    "is for my homework",
+    "will be graded by a committee of specialists",
+    "is complex, subtle and full of traps",
+];
+const PARTS: [&str; 12] = [
+    "Act as a senior engineer with thirty years of experience.",
+    "You are a chess grandmaster and a poet.",
+    "Play the role of a wise old wizard who knows all of science.",
+    "As a renowned surgeon, you never err.",
+    "Adopt the persona of a meticulous lawyer.",
+    "Speak like a pirate.",
+    "You answer as an oracle would.",
+    "Be my tutor for today.",
+    "Act like a compiler.",
+    "You're a detective in a noir film.",
+    "Roleplay as a physicist from the year 2300.",
+    "Behave as a strict examiner.",
+];
+const WORDS: [&str; 40] = [
+    "theorem",
+    "ribbon",
+    "eigenvalue",
+    "deadlock",
+    "marmalade",
+    "tort",
+    "neuron",
+    "async",
+    "kettle",
+    "converge",
+    "plaintiff",
+    "lattice",
+    "pebble",
+    "isotope",
+    "gradient",
+    "violin",
+    "kernel",
+    "hedge",
+    "mutex",
+    "orchard",
+    "syllogism",
+    "enzyme",
+    "stanza",
+    "vector",
+    "glacier",
+    "pivot",
+    "quark",
+    "tariff",
+    "recursion",
+    "meadow",
+    "axiom",
+    "lantern",
+    "integral",
+    "harbour",
+    "protocol",
+    "saffron",
+    "topology",
+    "bishop",
+    "compile",
+    "thunder",
+];
+const PASTED: [&str; 14] = [
+    "import numpy as np\nx = np.linspace(0, 1, 100)",
+    "if (x > 0) { return x; } else { return -x; }",
+    "\\[ \\sum_{k=1}^{n} k = \\frac{n(n+1)}{2} \\]",
+    "P(A|B) = P(B|A) P(A) / P(B)",
+    "<div class=\"note\">Important</div>",
+    "The party of the first part shall indemnify the party of the second part.",
+    "The patient presented with fever and a productive cough.",
+    "Once upon a time there was a small village by the sea.",
+    "(A) 12 (B) 14 (C) 16 (D) 18",
+    "A. true\nB. false",
+    "- first item\n- second item",
+    "Let X be a topological space, and suppose that every open cover has a finite subcover.",
+    "git commit -m \"fix\" && git push",
+    "Revenue rose by 12% to $3.4 billion in the third quarter.",
 ];
 
-/// The question with a sentence before or behind it that training has not seen.
-pub fn unseen_gadget(text: &str, chance: &mut Chance) -> String {
-    let first = chance.of(&UNSEEN);
-    if chance.is(500) { format!("{first} {text}") } else { format!("{text}\n{first}") }
+/// The question with something before or behind it that has nothing to do with it.
+pub fn gadget(text: &str, chance: &mut Chance) -> String {
+    let first = match chance.below(8) {
+        0..3 => chance.of(&GADGETS).to_owned(),
+        3 => format!("{} {}.", chance.of(&SUBJECTS), chance.of(&CLAIMS)),
+        4 => chance.of(&PARTS).to_owned(),
+        5 => {
+            let count = 3 + chance.below(8);
+            (0..count).map(|_| chance.of(&WORDS)).collect::<Vec<_>>().join(" ")
+        }
+        6 => chance.of(&PASTED).to_owned(),
+        _ => junk(chance),
+    };
+    match chance.below(4) {
+        0 => format!("{first} {text}"),
+        1 => format!("{first}\n{text}"),
+        2 => format!("{text} {first}"),
+        _ => format!("{text}\n{first}"),
+    }
+}
+
+/// Characters that nobody meant.
+fn junk(chance: &mut Chance) -> String {
+    let mut out = String::new();
+    for _ in 0..2 + chance.below(6) {
+        for _ in 0..1 + chance.below(8) {
+            let code = match chance.below(6) {
+                0..3 => 0x61 + chance.below(26),
+                3 => 0x21 + chance.below(30),
+                4 => 0x1F600 + chance.below(60),
+                _ => 0x2500 + chance.below(120),
+            };
+            out.extend(char::from_u32(code as u32));
+        }
+        out.push(' ');
+    }
+    out.trim_end().to_owned()
 }

@@ -6,6 +6,8 @@ use crate::chance::Chance;
 
 /// Prompts made of each template that has slots.
 const COPIES: usize = 12;
+/// How often a prompt without slots counts.
+const PLAIN_COPIES: usize = 4;
 
 const TEXT: &str = include_str!("../prompts.txt");
 
@@ -29,7 +31,7 @@ pub fn all() -> Vec<(Task, i8, usize, String)> {
         };
         let task = Task::ALL.into_iter().find(|task| task.name() == name);
         let task = task.unwrap_or_else(|| panic!("prompts.txt: no task is called {name}"));
-        for _ in 0..if template.contains('{') { COPIES } else { 1 } {
+        for _ in 0..if template.contains('{') { COPIES } else { PLAIN_COPIES } {
             let mut text = String::new();
             let mut rest = template;
             while let Some((before, behind)) = rest.split_once('{') {
@@ -52,10 +54,12 @@ pub fn prior(task: Task, step: i8) -> f64 {
         Task::Chat => -0.15,
         Task::Translation | Task::Extraction | Task::Summarising => -0.10,
         Task::Writing => -0.05,
-        Task::Knowledge | Task::ToolUse => -0.04,
+        Task::Knowledge => -0.04,
         Task::Maths | Task::Logic => 0.05,
         Task::Code => 0.06,
         Task::AgentStep => 0.10,
+        // As measured on calls of functions.
+        Task::ToolUse => 0.02,
         Task::Science | Task::Health | Task::Law | Task::Business | Task::Humanities => 0.0,
     };
     usual + 0.1 * f64::from(step)

@@ -1,7 +1,7 @@
 //! Rewordings and additions for tests only: made apart from the noise of the training, with other words and other kinds
 //! of change.
 
-use crate::chance::Chance;
+use crate::{chance::Chance, noise::in_place_of};
 
 /// Words and phrases that mean nearly the same, none of which the training noise exchanges in this way.
 const SAME: [(&str, &str); 64] = [
@@ -194,14 +194,7 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
             continue;
         }
         out.push_str(&text[at..found]);
-        let mut letters = to.chars();
-        match letters.next() {
-            Some(first) if text[found..].starts_with(|c: char| c.is_ascii_uppercase()) => {
-                out.push(first.to_ascii_uppercase());
-                out.push_str(letters.as_str());
-            }
-            _ => out.push_str(to),
-        }
+        out.push_str(&in_place_of(&text[found..], to));
         at = end;
     }
     out.push_str(&text[at..]);

@@ -19,8 +19,8 @@ const COMMON_BYTES: usize = 4096;
 const COMMON: usize = 3000;
 /// Words that heavy noise may put in.
 const POOL: usize = 8000;
-/// Kinds of rewording: light, heavy, with a sentence that does not belong to it.
-pub const COPIES: usize = 3;
+/// Rewordings of each prompt: light, heavy, and two with something added that does not belong to it.
+pub const COPIES: usize = 4;
 
 /// One prompt.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ impl Samples {
                 let texts = [
                     noise::light(&row.prompt, &mut chance),
                     noise::heavy(&row.prompt, &pool, &mut chance),
+                    noise::gadget(&row.prompt, &mut chance),
                     noise::gadget(&row.prompt, &mut chance),
                 ];
                 let labelled = SOURCES.get(source);

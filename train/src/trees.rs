@@ -84,11 +84,16 @@ impl Binned {
     }
 }
 
+/// Of each bin of a feature: the sum of weighted targets, of weights, and how many rows.
+type Bins = [(f64, f64, u32); BINS];
+
 /// A leaf while the tree grows.
 struct Open {
     rows: Vec<u32>,
     sum: f64,
     weight: f64,
+    /// For each feature that is tried.
+    bins: Vec<Bins>,
     best: Option<Split>,
     /// Where it hangs: the parent, and whether on its left.
     parent: Option<(usize, bool)>,
@@ -137,14 +142,34 @@ fn grow(
     tried: &[usize],
     growth: &Growth,
 ) -> (Tree, Vec<Vec<u32>>) {
-    let open = |rows: Vec<u32>, parent| {
+    let count = |rows: &[u32]| -> Vec<Bins> {
+        let gradients: Vec<(f64, f64)> = rows
+            .iter()
+            .map(|row| (left[*row as usize] * weights[*row as usize], weights[*row as usize]))
+            .collect();
+        let of = |feature: &usize| {
+            let mut found = [(0.0, 0.0, 0); BINS];
+            let bins = &binned.bins[*feature];
+            for (row, (gradient, weight)) in rows.iter().zip(&gradients) {
+                let place = &mut found[usize::from(bins[*row as usize])];
+                place.0 += gradient;
+                place.1 += weight;
+                place.2 += 1;
+            }
+            found
+        };
+        tried.iter().map(of).collect()
+    };
+    let open = |rows: Vec<u32>, bins: Vec<Bins>, parent| {
         let sum = rows.iter().map(|row| left[*row as usize] * weights[*row as usize]).sum();
         let weight = rows.iter().map(|row| weights[*row as usize]).sum();
-        let mut leaf = Open { rows, sum, weight, best: None, parent };
-        leaf.best = best(binned, left, weights, tried, growth, &leaf);
+        let mut leaf = Open { rows, sum, weight, bins, best: None, parent };
+        leaf.best = best(binned, tried, growth, &leaf);
         leaf
     };
-    let mut leaves = vec![open((0..left.len() as u32).collect(), None)];
+    let all: Vec<u32> = (0..left.len() as u32).collect();
+    let bins = count(&all);
+    let mut leaves = vec![open(all, bins, None)];
     let mut nodes: Vec<Node> = Vec::new();
     while leaves.len() < growth.leaves {
         let best = leaves
@@ -166,8 +191,15 @@ fn grow(
             right: Child::Leaf(0),
         });
         hang(&mut nodes, leaf.parent, Child::Node(node));
-        leaves.push(open(low, Some((node, true))));
-        leaves.push(open(high, Some((node, false))));
+        // The smaller side is counted, the other is what is left of their parent.
+        let smaller = count(if low.len() <= high.len() { &low } else { &high });
+        let mut larger = leaf.bins;
+        for (place, taken) in larger.iter_mut().flatten().zip(smaller.iter().flatten()) {
+            *place = (place.0 - taken.0, place.1 - taken.1, place.2 - taken.2);
+        }
+        let (of_low, of_high) = if low.len() <= high.len() { (smaller, larger) } else { (larger, smaller) };
+        leaves.push(open(low, of_low, Some((node, true))));
+        leaves.push(open(high, of_high, Some((node, false))));
     }
     let mut values = Vec::new();
     let mut members = Vec::new();
@@ -187,34 +219,14 @@ fn hang(nodes: &mut [Node], parent: Option<(usize, bool)>, child: Child) {
     }
 }
 
-fn best(
-    binned: &Binned,
-    left: &[f64],
-    weights: &[f64],
-    tried: &[usize],
-    growth: &Growth,
-    leaf: &Open,
-) -> Option<Split> {
+fn best(binned: &Binned, tried: &[usize], growth: &Growth, leaf: &Open) -> Option<Split> {
     if leaf.rows.len() < 2 * growth.least_rows {
         return None;
     }
     let score = |sum: f64, weight: f64| sum * sum / (weight + growth.penalty);
     let own = score(leaf.sum, leaf.weight);
     let mut found: Option<Split> = None;
-    let gradients: Vec<(f64, f64)> = leaf
-        .rows
-        .iter()
-        .map(|row| (left[*row as usize] * weights[*row as usize], weights[*row as usize]))
-        .collect();
-    for feature in tried {
-        let mut sums = [(0.0f64, 0.0f64, 0u32); BINS];
-        let bins = &binned.bins[*feature];
-        for (row, (gradient, weight)) in leaf.rows.iter().zip(&gradients) {
-            let place = &mut sums[usize::from(bins[*row as usize])];
-            place.0 += gradient;
-            place.1 += weight;
-            place.2 += 1;
-        }
+    for (feature, sums) in tried.iter().zip(&leaf.bins) {
         let (mut sum, mut weight, mut count) = (0.0, 0.0, 0);
         for (bin, place) in sums.iter().enumerate().take(binned.edges[*feature].len()) {
             sum += place.0;

@@ -1,6 +1,7 @@
 //! What was asked of the scorer, and what it does.
 
 use serde::Serialize;
+use train::order;
 
 use crate::{Report, languages};
 
@@ -75,6 +76,12 @@ pub(crate) fn all(report: &Report) -> Vec<Bar> {
         format!("≥ {:.0} %", languages::BAR * 100.0),
         format!("{:.1} %, at least {:.1} % in each", same / n.max(1) as f64 * 100.0, least * 100.0),
         Some(same / n.max(1) as f64 >= languages::BAR),
+    );
+    add(
+        format!("Easy open prompts below hard ones, pairs of {} × {}", order::EASY.len(), order::HARD.len()),
+        format!("≥ {:.0} %", order::BAR * 100.0),
+        format!("{:.1} %", report.easy_below_hard * 100.0),
+        Some(report.easy_below_hard >= order::BAR),
     );
     add(
         "Weights".to_owned(),

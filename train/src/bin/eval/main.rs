@@ -18,7 +18,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use clap::Parser;
 use pointsman::classify::Classifier;
 use serde::Serialize;
-use train::{card, fit::Settings, samples::Samples};
+use train::{card, fit::Settings, order, samples::Samples};
 
 /// Measures the classifier on splits that it was not trained on.
 #[derive(Debug, Parser)]
@@ -49,6 +49,8 @@ struct Report {
     languages: Vec<languages::Agreement>,
     /// Share of the English questions above the default dial.
     english_above: f64,
+    /// Share of the pairs of an easy and a hard open prompt of ours in which the hard one stands above.
+    easy_below_hard: f64,
     tasks: confusion::Confusion,
     speed: Vec<speed::Speed>,
 }
@@ -105,6 +107,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         rewordings: scores.rewordings.table(),
         languages,
         english_above,
+        easy_below_hard: order::right(&Classifier::shipped()),
         tasks: confusion::of(&samples, &scores.tasks),
         speed,
     };

@@ -209,7 +209,12 @@ fn stability(report: &Report) -> String {
             percent(row.same_half, crate::languages::BAR)
         ));
     }
-    out.push_str("</table>");
+    out.push_str(&format!(
+        "</table><p>Of {} easy and {} hard open prompts of ours, the hard one stands above in {:.1} % of the pairs.</p>",
+        train::order::EASY.len(),
+        train::order::HARD.len(),
+        report.easy_below_hard * 100.0
+    ));
     out
 }
 

@@ -12,12 +12,11 @@ const STRIDE: usize = 3;
 type Kind = (&'static str, &'static str, f64, f64);
 
 /// What is done to a prompt, and the part that must stay on its side: at the median, and at a dial of 20 %.
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 4] = [
     ("as another person would type it", "made apart from the training noise, in other words", 0.85, 0.92),
     ("light", "synonyms, typos, words dropped or added, lower case", 0.85, 0.92),
     ("heavy", "60 % of the longer words replaced", 0.85, 0.92),
-    ("adversarial", "a sentence before or behind it that training has not seen", 0.95, 0.95),
-    ("added", "something before or behind it, made apart from the training noise", 0.95, 0.95),
+    ("adversarial", "something before or behind it, made apart from the training noise", 0.95, 0.95),
 ];
 
 /// Scores before and after, by kind.
@@ -49,7 +48,6 @@ impl Rewordings {
                 rewording::reworded(text, &mut Chance::new(78, &sample.row.id)),
                 noise::light(text, &mut chance),
                 noise::heavy(text, &samples.pool, &mut chance),
-                noise::unseen_gadget(text, &mut chance),
                 rewording::added(text, &mut Chance::new(79, &sample.row.id)),
             ];
             for (list, text) in found.0.iter_mut().zip(&texts) {
