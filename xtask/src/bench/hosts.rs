@@ -27,8 +27,9 @@ pub(crate) const NATIVE: [&str; 2] = ["plain", "gateway"];
 /// The cluster that easy requests go to.
 const CLUSTER: &str = "minimax";
 
-/// Those of `bench worker`: a pass-through in JavaScript, and ours without and with its log, all in one workerd.
-pub(crate) const WORKERS: [&str; 3] = ["javascript", "pointsman_logging", "pointsman"];
+/// Those of `bench worker`, all in one workerd: a pass-through in JavaScript; one that reads what it passes on, as
+/// whatever counts tokens must; and ours with and without its log.
+pub(crate) const WORKERS: [&str; 4] = ["javascript", "javascript_reading", "pointsman_logging", "pointsman"];
 
 /// A Worker in plain JavaScript that takes the body whole, sets a key, asks the provider, and streams the answer back.
 const PASS_THROUGH: &str = "\
@@ -41,6 +42,28 @@ export default {
     return new Response(response.body, response);
   },
 };
+";
+
+/// The same, but the answer is read, and nothing is done with it: one that is whole before it is passed on, events in a copy
+/// beside the client's. Below it no Worker comes that meters.
+const READING: &str = "\
+export default {
+  async fetch(request, env, ctx) {
+    const body = await request.arrayBuffer();
+    const headers = new Headers(request.headers);
+    headers.set('authorization', `Bearer ${env.KEY}`);
+    const response = await fetch(env.UPSTREAM, { method: request.method, headers, body });
+    if (response.headers.get('content-type') !== 'text/event-stream') {
+      return new Response(await response.arrayBuffer(), response);
+    }
+    const [clients, ours] = response.body.tee();
+    ctx.waitUntil(read(ours.getReader({ mode: 'byob' })));
+    return new Response(clients, response);
+  },
+};
+async function read(reader) {
+  while (!(await reader.read(new Uint8Array(65536))).done);
+}
 ";
 
 /// A variant, running.
@@ -117,7 +140,7 @@ impl Hosts {
         })
     }
 
-    /// Starts one workerd with three Workers in front of the upstream.
+    /// Starts one workerd with all Workers in front of the upstream.
     ///
     /// # Errors
     /// workerd does not start.
@@ -148,12 +171,11 @@ impl Hosts {
     }
 }
 
-/// The Workers of `bench worker`, in the order of [`WORKERS`]; the pass-through's file goes into the folder.
+/// The Workers of `bench worker`, in the order of [`WORKERS`]; the files in JavaScript go into the folder.
 ///
 /// # Errors
 /// The Worker cannot be built.
-pub(crate) fn sites(upstream: SocketAddr, folder: &Folder) -> Result<[Site; 3], Failure> {
-    std::fs::write(folder.path().join("index.js"), PASS_THROUGH)?;
+pub(crate) fn sites(upstream: SocketAddr, folder: &Folder) -> Result<[Site; 4], Failure> {
     let json = document(upstream)?;
     let texts = vec![
         ("KEY".to_owned(), "sk-bench".to_owned()),
@@ -164,17 +186,24 @@ pub(crate) fn sites(upstream: SocketAddr, folder: &Folder) -> Result<[Site; 3], 
         json["worker"] = json!({ "log": log });
         Site::pointsman(&json, &keys(&json)?)
     };
-    Ok([
-        Site {
-            name: WORKERS[0].to_owned(),
-            folder: folder.path().to_owned(),
+    let javascript = |name: &str, text: &str| -> Result<Site, Failure> {
+        let folder = folder.path().join(name);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("index.js"), text)?;
+        Ok(Site {
+            name: name.to_owned(),
+            folder,
             modules: vec!["index.js".to_owned()],
-            texts,
+            texts: texts.clone(),
             kv: None,
             analytics: false,
-        },
-        Site { name: WORKERS[1].to_owned(), ..ours(true)? },
-        Site { name: WORKERS[2].to_owned(), ..ours(false)? },
+        })
+    };
+    Ok([
+        javascript(WORKERS[0], PASS_THROUGH)?,
+        javascript(WORKERS[1], READING)?,
+        Site { name: WORKERS[2].to_owned(), ..ours(true)? },
+        Site { name: WORKERS[3].to_owned(), ..ours(false)? },
     ])
 }
 

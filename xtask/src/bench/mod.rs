@@ -65,7 +65,7 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=3600))]
         seconds: u32,
     },
-    /// A pass-through Worker in JavaScript, and ours, in one workerd.
+    /// A pass-through Worker in JavaScript, one that reads what it passes on, and ours, in one workerd.
     Worker {
         /// Print JSON for machines.
         #[arg(long)]

@@ -135,7 +135,8 @@ impl Results {
         if javascript {
             paint::aside(
                 "CPU is workerd's, all threads; ratios are to the pass-through in JavaScript of the same round. It takes the \
-                 body whole, copies the headers, sets a key, asks the provider and streams the answer back.",
+                 body whole, copies the headers, sets a key, asks the provider and streams the answer back. The one that \
+                 reads does so with the answer, too, events in a copy that workerd makes, and does nothing with it.",
             );
             return;
         }

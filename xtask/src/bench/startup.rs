@@ -22,7 +22,7 @@ pub(crate) fn run(rounds: u32, as_json: bool) -> Result<(), Failure> {
     progress.step("building the Worker");
     let folder = Folder::new("startup")?;
     // Nobody asks them anything, so that the provider need not be there.
-    let [plain, _, ours] = hosts::sites(SocketAddr::from(([127, 0, 0, 1], 9)), &folder)?;
+    let [plain, _, _, ours] = hosts::sites(SocketAddr::from(([127, 0, 0, 1], 9)), &folder)?;
     progress.step("starting workerd, again and again");
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
