@@ -26,6 +26,10 @@ use crate::{
     wire::Dialect,
 };
 
+mod shared;
+
+pub use self::shared::{Claimed, Hold, Shared};
+
 /// What one budget keeps apart: the caller's, the alias's, or everybody's purse in one window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Account {
@@ -112,6 +116,17 @@ pub(crate) fn strictest<'c>(config: &'c Config, spent: &[(Account, PicoUsd)]) ->
         (refuses, standing.level, wait, standing.budget.near_closes)
     };
     spent.iter().filter_map(standing).max_by_key(strictness)
+}
+
+/// Whether a request is refused where so much is spent of its accounts.
+pub fn refuses(config: &Config, spent: &[(Account, PicoUsd)]) -> bool {
+    strictest(config, spent).is_some_and(|standing| standing.refuses())
+}
+
+/// Whether a request is decided in the same way by the one and by the other.
+pub fn stand_alike(config: &Config, one: &[(Account, PicoUsd)], other: &[(Account, PicoUsd)]) -> bool {
+    let of = |spent| strictest(config, spent).map(|standing| (&standing.budget.name, standing.level));
+    of(one) == of(other)
 }
 
 impl Standing<'_> {

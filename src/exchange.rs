@@ -91,7 +91,7 @@ pub enum Opened {
 }
 
 /// A request whose body is awaited.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pending {
     head: Head,
     hints: Hints,

@@ -81,11 +81,12 @@ pub mod price;
 pub mod record;
 mod reject;
 pub mod samples;
+pub mod store;
 pub mod traits;
 pub mod wire;
 
 pub use agent::{Client, Identity, Step};
-pub use budget::{Account, Ledger, Purse, Tab};
+pub use budget::{Account, Hold, Ledger, Purse, Tab};
 pub use catalog::Auth;
 pub use chains::{chains, warm_chains};
 pub use config::{Alias, Caller, Choice, Config, ConfigError, Ladder, Provider, Target, Tier, Warning};

@@ -166,6 +166,16 @@ pub const BUDGETS: usize = 64;
 /// it the one whose window began first is forgotten.
 pub const PURSES: usize = 64 * 1024;
 
+/// Seconds after which a promise out of a shared purse is given back where nobody settled it: who made it has died.
+pub const HOLD_S: u64 = 3_600;
+
+/// Promises that a shared purse keeps apart, some 40 bytes each: requests of one account under way at a time. Beyond it the
+/// oldest is given back.
+pub const HOLDS: usize = 2_048;
+
+/// Seconds that a shared store keeps what it remembers of a conversation after its last call.
+pub const NOTE_S: u64 = 86_400;
+
 /// Tokens that an answer is taken to have where a budget is charged before it is known, if the client allows as many.
 /// Agents' answers have some hundred, with thinking a few thousand.
 pub const EXPECTED_OUTPUT: u64 = 2_000;

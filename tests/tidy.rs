@@ -17,15 +17,15 @@ const RANKS: [&[&str]; 10] = [
     &["policy", "models"],
     &["budget", "samples"],
     &["exchange"],
-    &["plan", "chains", "failover", "outgoing", "record"],
+    &["plan", "chains", "failover", "outgoing", "record", "store"],
 ];
 
 /// Folders whose code stands between a host and the core.
 const DOORS: [&str; 4] = ["cli/src/serve", "component/src", "envoy/src", "worker/src"];
 
 /// What a door may use of the core besides what the root re-exports.
-const DOORS_MAY_USE: [&str; 8] =
-    ["edit", "failover", "limits", "meter", "outgoing", "plan", "record", "samples"];
+const DOORS_MAY_USE: [&str; 9] =
+    ["edit", "failover", "limits", "meter", "outgoing", "plan", "record", "samples", "store"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -101,6 +101,14 @@ fn wrangler(settings: &Settings, config: &str, root: &Path) -> String {
             let _ = write!(text, "\n[vars]\nPOINTSMAN_CONFIG = {}\n", quoted(config));
         }
     }
+    if let Some(store) = &settings.store {
+        let _ = write!(
+            text,
+            "\n[[durable_objects.bindings]]\nname = {}\nclass_name = \"Store\"\n\n\
+             [[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"Store\"]\n",
+            quoted(store)
+        );
+    }
     if let Some(dataset) = &settings.analytics {
         let _ = write!(
             text,
@@ -140,6 +148,19 @@ mod tests {
         let line = files.wrangler.lines().find_map(|line| line.strip_prefix("POINTSMAN_CONFIG = "));
         let text: String = serde_json::from_str(line.expect("a binding")).expect("a string");
         assert_eq!(text + "\n", files.config);
+    }
+
+    #[test]
+    fn a_store_is_a_binding_and_a_class_that_is_new() {
+        let without = files("{}");
+        assert!(!without.wrangler.contains("durable_objects"), "{}", without.wrangler);
+        let files = files(r#"{"store":"POINTSMAN_STORE"}"#);
+        for lines in [
+            "\n[[durable_objects.bindings]]\nname = \"POINTSMAN_STORE\"\nclass_name = \"Store\"\n",
+            "\n[[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"Store\"]\n",
+        ] {
+            assert!(files.wrangler.contains(lines), "{lines} in\n{}", files.wrangler);
+        }
     }
 
     #[test]

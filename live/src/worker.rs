@@ -3,17 +3,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{Failure, filter, tools};
 
-/// What a bundle holds: the entry, what wasm-bindgen writes, what `worker` brings along, and the module.
-pub const FILES: [&str; 4] = ["index.js", "pointsman.js", "host.js", "pointsman_bg.wasm"];
+/// What a bundle holds: the entry and what it imports, what wasm-bindgen writes, what `worker` brings along, the module.
+pub const FILES: [&str; 5] = ["index.js", "store.js", "pointsman.js", "host.js", "pointsman_bg.wasm"];
 
 /// The module's place among them.
-pub const MODULE: &str = FILES[3];
+pub const MODULE: &str = FILES[4];
 
 /// Builds it into `target/worker` and returns that folder. Up to date in a moment where nothing changed.
 ///
@@ -26,10 +27,12 @@ pub fn build() -> Result<PathBuf, Failure> {
     let module = filter::package_as("pointsman-worker", "worker")?;
     let folder = tools::root().join("target/worker");
     fs::create_dir_all(&folder)?;
-    let [entry, glue, brought, bound] = FILES;
-    let from = tools::root().join("worker/js").join(entry);
-    if fs::read(&from)? != fs::read(folder.join(entry)).unwrap_or_default() {
-        put(&fs::read(&from)?, &folder.join(entry))?;
+    let [entry, shared, glue, brought, bound] = FILES;
+    for file in [entry, shared] {
+        let text = fs::read(tools::root().join("worker/js").join(file))?;
+        if text != fs::read(folder.join(file)).unwrap_or_default() {
+            put(&text, &folder.join(file))?;
+        }
     }
     // Of which module the rest was made: the same one is not bound again.
     let source = folder.join("source.wasm");
@@ -61,7 +64,9 @@ pub fn build() -> Result<PathBuf, Failure> {
 
 /// By a rename: somebody may be reading the old one.
 fn put(bytes: &[u8], to: &Path) -> Result<(), Failure> {
-    let fresh = to.with_extension(format!("{}.new", std::process::id()));
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let fresh = to.with_extension(format!("{}-{count}.new", std::process::id()));
     fs::write(&fresh, bytes)?;
     Ok(fs::rename(fresh, to)?)
 }

@@ -46,6 +46,21 @@ pub struct Site {
     pub kv: Option<SocketAddr>,
     /// Whether it writes data points, which then are lines of the log.
     pub analytics: bool,
+    /// Where what isolates share lies.
+    pub store: Option<Store>,
+}
+
+/// The Durable Objects of a Worker.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Name of their binding.
+    pub binding: String,
+    /// The class that they are of.
+    pub class: String,
+    /// Name of the Worker whose objects they are, in the same process; `None`: this one's own.
+    pub of: Option<String>,
+    /// Folder that they are kept in; `None`: in memory.
+    pub disk: Option<PathBuf>,
 }
 
 /// A running workerd.
@@ -73,6 +88,7 @@ impl Site {
             texts,
             kv: None,
             analytics: false,
+            store: None,
         })
     }
 
@@ -99,10 +115,30 @@ impl Site {
                     .to_owned(),
             );
         }
+        let mut objects = String::new();
+        if let Some(store) = &self.store {
+            let (class, of) = (quote(&store.class), store.of.as_deref());
+            let designator = of.map_or_else(
+                || class.clone(),
+                |of| format!("(className = {class}, serviceName = {})", quote(of)),
+            );
+            bindings
+                .push(format!("(name = {}, durableObjectNamespace = {designator})", quote(&store.binding)));
+            let place = match store.disk {
+                Some(_) => format!("(localDisk = {})", quote(&format!("{name}-disk"))),
+                None => "(inMemory = void)".to_owned(),
+            };
+            if of.is_none() {
+                objects = format!(
+                    ", durableObjectNamespaces = [(className = {class}, uniqueKey = {class}, enableSql = true)], \
+                     durableObjectStorage = {place}"
+                );
+            }
+        }
         let flags: Vec<String> = COMPATIBILITY_FLAGS.into_iter().map(quote).collect();
         format!(
-            "(modules = [{}], compatibilityDate = {}, compatibilityFlags = [{}], bindings = [{}], globalOutbound = \
-             \"net\")",
+            "(modules = [{}], compatibilityDate = {}, compatibilityFlags = [{}], bindings = [{}]{objects}, globalOutbound \
+             = \"net\")",
             modules.join(", "),
             quote(COMPATIBILITY_DATE),
             flags.join(", "),
@@ -258,6 +294,13 @@ fn capnp(sites: &[Site], ca: Option<&str>) -> String {
             services.push(format!(
                 "(name = {}, external = (address = {kv}, http = ()))",
                 quote(&format!("{}-kv", site.name))
+            ));
+        }
+        if let Some(disk) = site.store.as_ref().and_then(|store| store.disk.as_ref()) {
+            services.push(format!(
+                "(name = {}, disk = (path = {}, writable = true))",
+                quote(&format!("{}-disk", site.name)),
+                quote(&disk.display().to_string())
             ));
         }
         let _ = writeln!(text, "const site{number} :Workerd.Worker = {};", site.capnp());

@@ -10,7 +10,7 @@ use super::RequestHead;
 use crate::{edit::HeaderEdit, limits};
 
 /// What is kept of a request's head until the body is there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) caller: Option<String>,
     /// Of each rule, whether the head is as it wants it.

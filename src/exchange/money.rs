@@ -15,29 +15,42 @@ use crate::{
 };
 
 impl Heard<'_> {
+    /// The accounts that [`afford`](Self::afford) asks for.
+    pub fn accounts(&self, router: &Router, now: u64) -> Vec<Account> {
+        if self.pending.endpoint != EndpointKind::Create {
+            return Vec::new();
+        }
+        let alias = self.read.as_ref().ok().and_then(|(view, _)| router.config.alias(&view.model));
+        let (caller, alias) = (self.pending.head.caller.as_deref(), alias.map(|alias| alias.name.as_str()));
+        budget::accounts(&router.config, caller, alias, now)
+    }
+
     /// Holds the request against the configuration's budgets. `now` is in seconds since 1970; `spent` says what the door's
     /// store knows of an account: [`Ledger::weight`](budget::Ledger::weight) or [`Purse::weight`](budget::Purse::weight).
     /// A door that does not call this has no budgets.
     #[must_use]
     pub fn afford(mut self, router: &Router, now: u64, spent: impl FnMut(&Account) -> PicoUsd) -> Self {
-        if self.pending.endpoint == EndpointKind::Create {
-            let alias = self.read.as_ref().ok().and_then(|(view, _)| router.config.alias(&view.model));
-            let (caller, alias) =
-                (self.pending.head.caller.as_deref(), alias.map(|alias| alias.name.as_str()));
-            self.spent = weighed(budget::accounts(&router.config, caller, alias, now), spent);
-            self.now = now;
-        }
+        self.spent = weighed(self.accounts(router, now), spent);
+        self.now = now;
         self
     }
 }
 
 impl Forward {
+    /// The accounts that [`afford`](Self::afford) asks for.
+    pub fn accounts(&self, router: &Router, now: u64) -> Vec<Account> {
+        if self.dialect.is_none() || !self.billed {
+            return Vec::new();
+        }
+        budget::accounts(&router.config, self.summary.caller.as_deref(), None, now)
+    }
+
     /// Holds a request whose body is not read against the budgets of its caller: what a spent one refuses is not passed
     /// on. As [`Heard::afford`].
     #[must_use]
     pub fn afford(self, router: &Router, now: u64, spent: impl FnMut(&Account) -> PicoUsd) -> Routed {
-        let Some(dialect) = self.dialect.filter(|_| self.billed) else { return Routed::Forward(self) };
-        let accounts = budget::accounts(&router.config, self.summary.caller.as_deref(), None, now);
+        let Some(dialect) = self.dialect else { return Routed::Forward(self) };
+        let accounts = self.accounts(router, now);
         match budget::strictest(&router.config, &weighed(accounts, spent)).filter(Standing::refuses) {
             Some(standing) => Routed::Reject(standing.refusal(dialect, now)),
             None => Routed::Forward(self),

@@ -1,10 +1,18 @@
 //! What a memory of the conversation adds to an exchange: it is read before the decision, and written after the answer.
 
-use super::{Memo, heard::Case};
+use super::{Heard, Memo, heard::Case};
 use crate::{
     agent::{Hints, Identity, Story},
     policy::{self, Course, Decision, Prefix, Remembered},
 };
+
+impl Heard<'_> {
+    /// The conversation, where what is remembered of it can move the decision: it goes on, and was not compacted.
+    pub fn recalls(&self) -> Option<Identity> {
+        let (_, story) = self.read.as_ref().ok()?;
+        self.identity().filter(|_| story.answers > 0 && !self.pending.hints.compacted())
+    }
+}
 
 /// What is remembered of a request's conversation, and what there will be to remember.
 #[derive(Default)]

@@ -2,9 +2,12 @@
 // worker/src/reply.rs describes; models, prices, settings, keys and JSON are the router's alone.
 
 import * as router from "./pointsman.js";
+import * as store from "./store.js";
+
+export { Store } from "./store.js";
 
 // What the router says is to be done; the numbers of its verbs.
-const ANSWER = 0, BODY = 1, SEND = 2, EXPLAIN = 4, WAIT = 5, KEEP = 6;
+const ANSWER = 0, BODY = 1, SEND = 2, EXPLAIN = 4, WAIT = 5, KEEP = 6, ASK = 7, TELL = 11;
 
 // Why an attempt brought no answer, and how an exchange ended.
 const NO_CONNECTION = 0, NO_HEAD_IN_TIME = 1, CUT_OFF = 2;
@@ -166,6 +169,19 @@ class Exchange {
           this.#number = reply.numbers[0];
           reply = await this.#read(reply.numbers[1]);
           break;
+        case ASK: {
+          const [number, patience] = reply.numbers;
+          this.#number = number;
+          this.#stay();
+          const answers = await store.ask(this.#env, reply.lines, patience);
+          this.#live();
+          reply = read(router.told(number, hand(answers), Date.now()));
+          break;
+        }
+        case TELL:
+          this.#tell(reply);
+          reply = read(router.go(this.#number, Date.now()));
+          break;
         case ANSWER: {
           this.#number = reply.numbers[0];
           const answer = router.answer();
@@ -181,6 +197,7 @@ class Exchange {
 
   // The request's body, so long as it is no longer than it may be.
   async #read(limit) {
+    if (this.#body !== null) return read(router.route(this.#number, put(this.#body), Date.now()));
     const pieces = [];
     let length = 0;
     for await (const piece of this.#request.body ?? []) {
@@ -341,8 +358,13 @@ class Exchange {
 
   // Reads a copy of what passes, in its own time.
   #count(source) {
-    this.#ctx.waitUntil(new Promise((resolve) => (this.#ended = resolve)));
+    this.#stay();
     this.#meter(source);
+  }
+
+  // Until its end it is not over for the host: else who leaves early would take the last word with them.
+  #stay() {
+    if (this.#ended === null) this.#ctx.waitUntil(new Promise((resolve) => (this.#ended = resolve)));
   }
 
   async #meter(source) {
@@ -372,8 +394,15 @@ class Exchange {
   #finish(how) {
     const number = this.#number;
     this.#number = 0;
-    if (number !== 0) router.finish(number, 0, how, Date.now());
+    if (number !== 0) {
+      const told = router.finish(number, 0, how, Date.now());
+      if (told !== 0) this.#tell(read(told));
+    }
     this.#ended?.();
+  }
+
+  #tell({ lines }) {
+    this.#ctx.waitUntil(store.tell(this.#env, lines));
   }
 }
 

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use pointsman::{
-    Config, ConfigError, Conversations, Dialect, Ledger, Opened, Peek, PicoUsd, Rejection, RequestHead,
-    ResponseHead, Routed, Router,
+    Account, Config, ConfigError, Conversations, Dialect, Ledger, Opened, Peek, PicoUsd, Rejection,
+    RequestHead, ResponseHead, Routed, Router,
     failover::{AnswerHead, Circuits, Failover, Failure, Verdict},
     limits, outgoing,
     record::{self, Facts},
+    store::{self, Inquiry},
 };
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     point::Point,
     reply::{Changes, Reply, Verb},
     settings::Settings,
+    shared,
 };
 
 /// All that one isolate knows.
@@ -23,18 +25,21 @@ use crate::{
 pub(crate) struct Door {
     rules: Option<Rc<Rules>>,
     /// A checked document whose keys are awaited.
-    settling: Option<(Router, Settings)>,
+    settling: Option<(Router, Settings, u64)>,
     /// Why the last document cannot be used.
     wrong: Option<ConfigError>,
     circuits: Option<Circuits>,
     /// By how many thousandths this isolate lets providers rest longer than others do.
     spread: u32,
     /// What this isolate remembers of conversations.
-    conversations: Conversations,
+    pub(crate) conversations: Conversations,
     /// What this isolate knows to be spent of budgets: what its own requests cost. Lasts as long as the isolate, whatever
     /// document comes into force.
-    ledger: Ledger,
-    exchanges: Exchanges,
+    pub(crate) ledger: Ledger,
+    /// Where this isolate's numbers for the store begin, and how many it has used.
+    pub(crate) seed: u64,
+    pub(crate) claims: u64,
+    pub(crate) exchanges: Exchanges,
     /// Memory of the last reply, used again.
     room: Vec<u8>,
     /// The last answer of its own.
@@ -51,6 +56,17 @@ pub(crate) struct Said {
     pub(crate) body: Vec<u8>,
 }
 
+/// The last words on an exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// For the log, where it is logged.
+    pub(crate) line: Option<String>,
+    /// Where it is counted.
+    pub(crate) point: Option<Point>,
+    /// `tell`, where the store is to hear of it.
+    pub(crate) tell: Option<Vec<u8>>,
+}
+
 /// How an exchange ended that the client left.
 const CLIENT_LEFT: u32 = 1;
 
@@ -64,7 +80,7 @@ const fn failure(why: u32) -> Failure {
 }
 
 impl Door {
-    fn reply(&mut self, verb: Verb, numbers: &[u32]) -> Reply {
+    pub(crate) fn reply(&mut self, verb: Verb, numbers: &[u32]) -> Reply {
         Reply::new(std::mem::take(&mut self.room), verb, numbers)
     }
 
@@ -73,9 +89,23 @@ impl Door {
         self.rules.as_ref().map(|rules| &rules.settings)
     }
 
-    /// By how many thousandths providers rest longer here than elsewhere; before the first document.
-    pub(crate) const fn set_spread(&mut self, thousandths: u32) {
+    /// By how many thousandths providers rest longer here than elsewhere, and where numbers begin that no other isolate
+    /// has; before the first document.
+    pub(crate) const fn seed(&mut self, thousandths: u32, seed: u64) {
         self.spread = thousandths;
+        self.seed = seed;
+    }
+
+    /// The binding of a store that the document that awaits its keys names.
+    pub(crate) fn wanted(&self) -> Option<&str> {
+        self.settling.as_ref()?.1.store.as_deref()
+    }
+
+    /// There is no such binding: the document cannot come into force.
+    pub(crate) fn unbound(&mut self) -> Option<&ConfigError> {
+        let (_, settings, _) = self.settling.take()?;
+        self.wrong = Some(settings.unbound());
+        self.wrong.as_ref()
     }
 
     /// The answer that was given last, once.
@@ -101,7 +131,7 @@ impl Door {
                 secrets.sort_unstable();
                 secrets.dedup();
                 let reply = secrets.iter().fold(self.reply(Verb::Settled, &[]), Reply::line);
-                self.settling = Some((Router::new(config), settings));
+                self.settling = Some((Router::new(config), settings, store::mark(document)));
                 reply.end()
             }
             Err(error) => {
@@ -115,7 +145,7 @@ impl Door {
 
     /// Names and values of the secrets, a line each: the document that was settled comes into force.
     pub(crate) fn keys(&mut self, pairs: &[u8]) -> Vec<u8> {
-        if let Some((router, settings)) = self.settling.take() {
+        if let Some((router, settings, mark)) = self.settling.take() {
             let pairs = Head::new(pairs);
             let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
             let pairs = pairs.headers(0).into_iter().map(|(name, value)| (name.to_owned(), text(value)));
@@ -130,7 +160,7 @@ impl Door {
             }
             // It names tiers of the document before.
             self.conversations = Conversations::default();
-            self.rules = Some(Rc::new(Rules { router, settings, keys }));
+            self.rules = Some(Rc::new(Rules { router, settings, keys, mark }));
             self.wrong = None;
         }
         self.reply(Verb::Ready, &[]).end()
@@ -169,6 +199,10 @@ impl Door {
                 }
                 self.reply(Verb::Body, &[number, limit]).end()
             }
+            Opened::Forward(forward) if rules.store().is_some() => {
+                let number = self.add(exchange);
+                self.guess_unread(number, forward, now)
+            }
             Opened::Forward(forward) => {
                 let weighed = if rules.router.config().budgets().is_empty() {
                     Routed::Forward(forward)
@@ -196,25 +230,24 @@ impl Door {
         exchange.bytes_in = body.len() as u64;
         match std::mem::replace(&mut exchange.stage, Stage::Over) {
             Stage::Awaiting(pending) => {
+                let inquiry = exchange.inquiry.as_deref();
+                if inquiry.is_none() && exchange.rules.store().is_some() {
+                    return self.guess(number, *pending, body, now);
+                }
                 let heard = pending.read(body);
-                let memory = heard.identity().and_then(|identity| self.conversations.get(identity));
+                let kept = || heard.identity().and_then(|identity| self.conversations.get(identity));
+                let memory = inquiry.and_then(Inquiry::memory).or_else(kept);
                 let (router, seconds) = (&exchange.rules.router, now / 1000);
                 let heard = if router.config().budgets().is_empty() {
                     heard
                 } else {
-                    heard.afford(router, seconds, |account| self.ledger.weight(account))
+                    let own = |account: &Account| self.ledger.weight(account);
+                    heard.afford(router, seconds, |account| {
+                        inquiry.map_or_else(|| own(account), |inquiry| inquiry.weight(account))
+                    })
                 };
-                match heard.route(router, memory.as_ref(), Some(seconds)) {
-                    Routed::Forward(forward) => {
-                        // Nothing is awaited between the look at what is spent and the promise.
-                        if let Some(tab) = forward.tab() {
-                            self.ledger.hold(tab);
-                        }
-                        exchange.stage = Stage::sent(forward);
-                        self.next(number, now)
-                    }
-                    Routed::Reject(rejection) => self.refuse(number, rejection),
-                }
+                let routed = heard.route(router, memory.as_ref(), Some(seconds));
+                self.enter(number, routed, now)
             }
             stage => {
                 exchange.stage = stage;
@@ -331,23 +364,16 @@ impl Door {
         }
     }
 
-    /// The end of an exchange, however it came, and the last bytes of its answer: the line for the log where it is logged,
-    /// and the data point where it is counted. `how` is 0 for a good end, 1 where the client left, 2 where the provider
-    /// did.
-    pub(crate) fn finish(
-        &mut self,
-        number: u32,
-        last: &[u8],
-        how: u32,
-        counted: bool,
-        now: u64,
-    ) -> (Option<String>, Option<Point>) {
+    /// The end of an exchange, however it came, and the last bytes of its answer. `how` is 0 for a good end, 1 where the
+    /// client left, 2 where the provider did.
+    pub(crate) fn finish(&mut self, number: u32, last: &[u8], how: u32, counted: bool, now: u64) -> Ending {
         self.push(number, last);
-        let Some(exchange) = self.exchanges.take(number) else { return (None, None) };
-        let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage } = exchange;
+        let Some(exchange) = self.exchanges.take(number) else { return Ending::default() };
+        let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage, inquiry } = exchange;
+        let mut charged = PicoUsd::ZERO;
         let sent = match stage {
             Stage::Sent(sent) => Some(*sent),
-            Stage::Awaiting(_) | Stage::Over => None,
+            Stage::Awaiting(_) | Stage::Asking(_) | Stage::Over => None,
         };
         let (forward, receipt, at, attempts) = match sent {
             Some(Sent { forward, failover, at, answer }) => {
@@ -357,13 +383,13 @@ impl Door {
                     self.conversations.keep(identity, remembered);
                 }
                 if let Some(tab) = forward.tab() {
-                    let charge = match &receipt {
+                    charged = match &receipt {
                         Some(receipt) => receipt.charge(),
                         // Left before there was an answer: whoever was asked had work all the same.
                         None if how == CLIENT_LEFT && details.is_none() => tab.estimate,
                         None => PicoUsd::ZERO,
                     };
-                    self.ledger.settle(tab, charge);
+                    self.ledger.settle(tab, charged);
                 }
                 (Some(forward), receipt, at, failover.attempts())
             }
@@ -375,6 +401,8 @@ impl Door {
             2 => Some("upstream_reset"),
             _ => details.as_deref(),
         };
+        let silent = inquiry.as_deref().is_some_and(Inquiry::is_silent);
+        let details = details.or_else(|| silent.then_some(shared::SILENT));
         let facts = Facts {
             unix_ms: began,
             method: head.first(),
@@ -391,7 +419,11 @@ impl Door {
         let summary = forward.as_ref().map(pointsman::Forward::summary);
         let receipt = receipt.as_ref();
         let line = rules.settings.log.then(|| record::line(&facts, summary, receipt));
-        (line, counted.then(|| Point::new(&facts, summary, receipt)))
+        let point = counted.then(|| Point::new(&facts, summary, receipt));
+        let remembered = receipt.and_then(|receipt| receipt.remembered);
+        let farewell = rules.farewell(inquiry.as_deref(), charged, remembered);
+        let tell = (!farewell.is_empty()).then(|| self.lines(Verb::Tell, &[], &rules, &farewell));
+        Ending { line, point, tell }
     }
 
     /// The answer to a request that this module died of, given by the next instance of it: `answer`.
@@ -401,8 +433,8 @@ impl Door {
         self.answer(0, rejection.status, rejection.headers, &rejection.body)
     }
 
-    /// The attempt whose turn it is: `send`; or `answer` where there is none.
-    fn next(&mut self, number: u32, now: u64) -> Vec<u8> {
+    /// The attempt whose turn it is, or that of what was told meanwhile: `send`; or `answer` where there is none.
+    pub(crate) fn next(&mut self, number: u32, now: u64) -> Vec<u8> {
         let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
         match sent.failover.next(circuits, now) {
             Some(at) => self.send(number, at),
@@ -459,7 +491,7 @@ impl Door {
     }
 
     /// Takes an exchange up. One that gives way to it is charged as expected: its end is not heard of any more.
-    fn add(&mut self, exchange: Exchange) -> u32 {
+    pub(crate) fn add(&mut self, exchange: Exchange) -> u32 {
         let (number, displaced) = self.exchanges.add(exchange);
         if let Some(Stage::Sent(sent)) = displaced.map(|exchange| exchange.stage)
             && let Some(tab) = sent.forward.tab()
@@ -469,7 +501,7 @@ impl Door {
         number
     }
 
-    fn refuse(&mut self, number: u32, rejection: Rejection) -> Vec<u8> {
+    pub(crate) fn refuse(&mut self, number: u32, rejection: Rejection) -> Vec<u8> {
         if let Some(exchange) = self.exchanges.get(number) {
             exchange.refused(&rejection);
         }
@@ -503,7 +535,7 @@ impl Door {
     }
 
     /// A number that stands for nothing: the host has ended this exchange, or it gave way to others.
-    fn lost(&mut self) -> Vec<u8> {
+    pub(crate) fn lost(&mut self) -> Vec<u8> {
         let rejection = Rejection::new(None, 500, "internal", "the exchange is over");
         self.answer(0, rejection.status, rejection.headers, &rejection.body)
     }
@@ -512,13 +544,13 @@ impl Door {
         let circuits = self.circuits.as_mut()?;
         match &mut self.exchanges.get(number)?.stage {
             Stage::Sent(sent) => Some((sent, circuits)),
-            Stage::Awaiting(_) | Stage::Over => None,
+            Stage::Awaiting(_) | Stage::Asking(_) | Stage::Over => None,
         }
     }
 }
 
 impl Stage {
-    fn sent(forward: pointsman::Forward) -> Self {
+    pub(crate) fn sent(forward: pointsman::Forward) -> Self {
         let failover = Failover::new(&forward);
         Self::Sent(Box::new(Sent { forward, failover, at: 0, answer: None }))
     }

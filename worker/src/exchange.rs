@@ -5,9 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 use pointsman::{
     Forward, Metering, Opening, Pending, Rejection, Router,
     failover::{Failover, Rest},
+    store::Inquiry,
 };
 
-use crate::{head::Head, settings::Settings};
+use crate::{head::Head, settings::Settings, shared::Guess};
 
 /// Most exchanges that are remembered at a time. The host ends each that it begins; where it is stopped before it can,
 /// the oldest gives way.
@@ -19,6 +20,8 @@ pub(crate) struct Rules {
     pub(crate) router: Router,
     pub(crate) settings: Settings,
     pub(crate) keys: Keys,
+    /// The document's, by which what is remembered under it is told from what another one's tiers meant.
+    pub(crate) mark: u64,
 }
 
 /// Keys by the name of their secret.
@@ -46,6 +49,8 @@ pub(crate) struct Exchange {
     /// What was special.
     pub(crate) details: Option<Cow<'static, str>>,
     pub(crate) stage: Stage,
+    /// What the store was asked.
+    pub(crate) inquiry: Option<Box<Inquiry>>,
 }
 
 /// Where it stands.
@@ -53,6 +58,8 @@ pub(crate) struct Exchange {
 pub(crate) enum Stage {
     /// The body is awaited.
     Awaiting(Box<Pending>),
+    /// The store's answers are awaited.
+    Asking(Box<Guess>),
     /// On its way through the attempts.
     Sent(Box<Sent>),
     /// Answered by the router itself, or over.
@@ -79,8 +86,8 @@ pub(crate) struct Exchanges {
 
 impl Exchange {
     pub(crate) fn new(rules: Rc<Rules>, head: Head, now: u64) -> Self {
-        let stage = Stage::Over;
-        Self { rules, head, began: now, bytes_in: 0, bytes_out: 0, status: 0, details: None, stage }
+        let (stage, inquiry) = (Stage::Over, None);
+        Self { rules, head, began: now, bytes_in: 0, bytes_out: 0, status: 0, details: None, stage, inquiry }
     }
 
     /// Notes how it was refused.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use pointsman::store;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use crate::{door::Door, host};
@@ -142,15 +143,45 @@ pub fn push(number: u32, length: usize) {
     });
 }
 
-/// The last bytes of the answer, and how the exchange ended: 0 well, 1 the client left, 2 the provider did. Writes the
-/// line of the log and the data point, and gives the number back.
+/// What the store said, after `Ask`: a line for each question, empty where it did not answer. `Send`, `Answer`, `Tell`, or
+/// `Body` where it is to be decided anew.
 #[wasm_bindgen]
-pub fn finish(number: u32, length: usize, how: u32, now: f64) {
-    let (line, point) = INSTANCE.with_borrow_mut(|instance| {
+pub fn told(number: u32, length: usize, now: f64) -> *const u8 {
+    call(length, |door, bytes| door.told(number, bytes, millis(now)))
+}
+
+/// The store is being told: `Send`, `Answer`.
+#[wasm_bindgen]
+pub fn go(number: u32, now: f64) -> *const u8 {
+    call(0, |door, _| door.next(number, millis(now)))
+}
+
+/// The last bytes of the answer, and how the exchange ended: 0 well, 1 the client left, 2 the provider did. Writes the
+/// line of the log and the data point, and gives the number back. `Tell`, or no address where there is nothing to tell.
+#[wasm_bindgen]
+pub fn finish(number: u32, length: usize, how: u32, now: f64) -> *const u8 {
+    let ending = INSTANCE.with_borrow_mut(|instance| {
         let last = instance.input.get(..length).unwrap_or_default();
         instance.door.finish(number, last, how, host::counts(), millis(now))
     });
-    host::write(line, point);
+    host::write(ending.line, ending.point);
+    let Some(tell) = ending.tell else { return std::ptr::null() };
+    INSTANCE.with_borrow_mut(|instance| {
+        instance.output = tell;
+        instance.output.as_ptr()
+    })
+}
+
+/// One call on a record of the store, in the object that keeps it: the answer, until when it is worth keeping in
+/// milliseconds since 1970, and the record from now on, a line each; the last one is empty where it stays as it is.
+///
+/// # Errors
+/// The question is none, or the record none that this version understands.
+#[wasm_bindgen]
+pub fn serve(record: &str, question: &str, now: f64) -> Result<String, JsValue> {
+    let served = store::serve(record, question, millis(now) / 1000).ok_or("the store does not understand")?;
+    let record = served.record.unwrap_or_default();
+    Ok(format!("{}\n{}\n{record}", served.answer, served.until.saturating_mul(1000)))
 }
 
 /// The answer to a request that an instance before this one died of, head as for `open`: `Answer`.

@@ -63,8 +63,8 @@ pub fn begin() {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         console_error!("pointsman: the router failed at {place}");
     }));
-    let spread = getrandom::u32().unwrap_or(0) % SPREAD;
-    with_door(|door| door.set_spread(spread));
+    let (spread, seed) = (getrandom::u32().unwrap_or(0) % SPREAD, getrandom::u64().unwrap_or(0));
+    with_door(|door| door.seed(spread, seed));
 }
 
 /// Whether nothing has to be asked of the host before a request is answered.
@@ -134,6 +134,12 @@ fn settle(env: &Env, text: &str) {
         let (verb, lines) = Verb::read(&door.settle(text.as_bytes()));
         if verb != Some(Verb::Settled) {
             console_error!("pointsman: the configuration is not usable: {}", lines.join(": "));
+            return;
+        }
+        if door.wanted().is_some_and(|binding| env.durable_object(binding).is_err()) {
+            if let Some(error) = door.unbound() {
+                console_error!("pointsman: the configuration is not usable: {error}");
+            }
             return;
         }
         let key = |name: &String| Some(format!("{name}\n{}", env.secret(name).ok()?.to_string().trim()));

@@ -41,6 +41,9 @@ pub mod host;
 mod point;
 mod reply;
 mod settings;
+mod shared;
+#[cfg(test)]
+mod sharing;
 #[cfg(test)]
 mod spending;
 

@@ -40,12 +40,17 @@ pub(crate) enum Verb {
     Wait = 5,
     /// What was answered last is delivered after all.
     Keep = 6,
+    /// Ask the store, then call `told`. Number of the exchange, milliseconds for the answers; the binding, then a record's
+    /// name and a question in turn.
+    Ask = 7,
     /// The document is right: the secrets' names.
     Settled = 8,
     /// The document is wrong: the place, the message.
     Wrong = 9,
     /// The document is in force.
     Ready = 10,
+    /// Tell the store, in its own time; then call `go`, where the exchange is not over. Lines as of `Ask`.
+    Tell = 11,
 }
 
 impl Verb {

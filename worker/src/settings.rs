@@ -24,6 +24,13 @@ pub struct Settings {
     pub kv: Option<String>,
     /// How long an isolate keeps a document from KV before it asks again, in seconds.
     pub kv_ttl_s: u32,
+    /// Name of the binding of the Durable Objects that keep what isolates share: what is spent of budgets, and what is
+    /// remembered of conversations. Without one each isolate keeps its own.
+    pub store: Option<String>,
+    /// How long a request waits for them, in milliseconds; then what its isolate knows by itself counts.
+    pub store_timeout_ms: u32,
+    /// Whether they remember conversations.
+    pub remember: bool,
     /// Name of the Analytics Engine data set that receives one data point a request. Without one there are none.
     pub analytics: Option<String>,
     /// Whether one JSON line a request is logged.
@@ -40,6 +47,9 @@ impl Default for Settings {
             rest_ms: 30_000,
             kv: None,
             kv_ttl_s: 60,
+            store: None,
+            store_timeout_ms: 1_000,
+            remember: false,
             analytics: None,
             log: true,
         }
@@ -79,7 +89,35 @@ impl Settings {
                 return wrong(key, "must be letters, digits, `-` and `_`, at most 63".to_owned());
             }
         }
+        if settings.store_timeout_ms == 0 {
+            return wrong("store_timeout_ms", "must be 1 at least".to_owned());
+        }
+        let named = |text: &str| {
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            (1..=63).contains(&text.len())
+                && text.bytes().all(known)
+                && !text.starts_with(|c: char| c.is_ascii_digit())
+        };
+        if settings.store.as_deref().is_some_and(|name| !named(name)) {
+            return wrong("store", "must be letters, digits and `_`, no digit first, at most 63".to_owned());
+        }
+        if settings.remember && settings.store.is_none() {
+            return wrong(
+                "remember",
+                "needs a `store`: name a binding there, like \"POINTSMAN_STORE\"".to_owned(),
+            );
+        }
         Ok(settings)
+    }
+
+    /// What is wrong where the store has no binding of this name.
+    pub(crate) fn unbound(&self) -> ConfigError {
+        let name = self.store.as_deref().unwrap_or_default();
+        let message = format!(
+            "there is no binding `{name}` of Durable Objects: write wrangler's files anew with `pointsman worker` and \
+             deploy them, or name the binding that there is"
+        );
+        ConfigError { pointer: "/worker/store".to_owned(), message }
     }
 }
 
@@ -131,6 +169,9 @@ mod tests {
             (r#"{"first_byte_timeout_ms":0}"#, "/worker/first_byte_timeout_ms"),
             (r#"{"name":"a b"}"#, "/worker/name"),
             (r#"{"analytics":""}"#, "/worker/analytics"),
+            (r#"{"store":"my-store"}"#, "/worker/store"),
+            (r#"{"store":"S","store_timeout_ms":0}"#, "/worker/store_timeout_ms"),
+            (r#"{"remember":true}"#, "/worker/remember"),
         ] {
             assert_eq!(read(section).expect_err(section).pointer, pointer);
         }

@@ -5,16 +5,21 @@ use serde_json::{Value, json};
 use crate::{door::Door, reply::Verb};
 
 /// Midnight, in milliseconds since 1970.
-const MIDNIGHT: u64 = 1_767_225_600_000;
-const DAY: u64 = 86_400_000;
+pub(crate) const MIDNIGHT: u64 = 1_767_225_600_000;
+pub(crate) const DAY: u64 = 86_400_000;
 
-const HEAD: &[u8] = b"POST\nhttp://gateway.test/v1/chat/completions\ncontent-type\napplication/json";
-const CHAT: &[u8] = include_bytes!("../../examples/data/request.json");
-const ANSWER: &[u8] = br#"{"choices":[{"message":{"role":"assistant","content":"Hello."}}],
+pub(crate) const HEAD: &[u8] =
+    b"POST\nhttp://gateway.test/v1/chat/completions\ncontent-type\napplication/json";
+pub(crate) const CHAT: &[u8] = include_bytes!("../../examples/data/request.json");
+pub(crate) const ANSWER: &[u8] = br#"{"choices":[{"message":{"role":"assistant","content":"Hello."}}],
     "usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120}}"#;
 
 /// One answer costs 0.0003 dollars on the lower tier, ten times as much on the upper one.
 fn door(budget: Value) -> Door {
+    start(document(budget))
+}
+
+pub(crate) fn document(budget: Value) -> Value {
     let mut document = json!({
         "version": 1,
         "providers": { "own": { "base_url": "http://127.0.0.1:9/v1", "speaks": ["chat"], "auth": "none" } },
@@ -34,6 +39,10 @@ fn door(budget: Value) -> Door {
     for (key, value) in budget.as_object().expect("settings") {
         document["budgets"][0][key] = value.clone();
     }
+    document
+}
+
+pub(crate) fn start(document: Value) -> Door {
     let mut door = Door::default();
     let (verb, lines) = Verb::read(&door.settle(document.to_string().as_bytes()));
     assert_eq!(verb, Some(Verb::Settled), "{lines:?}");
@@ -42,7 +51,7 @@ fn door(budget: Value) -> Door {
 }
 
 /// A number of a reply's beginning.
-fn word(reply: &[u8], at: usize) -> u32 {
+pub(crate) fn word(reply: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(reply.as_chunks::<4>().0[at])
 }
 
@@ -63,8 +72,8 @@ fn end(door: &mut Door, number: u32, answer: &[u8], how: u32) -> Value {
     if !answer.is_empty() {
         door.answered(number, b"200\ncontent-type\napplication/json", MIDNIGHT);
     }
-    let (line, _) = door.finish(number, answer, how, false, MIDNIGHT);
-    serde_json::from_str(&line.expect("a line")).expect("JSON")
+    let ending = door.finish(number, answer, how, false, MIDNIGHT);
+    serde_json::from_str(&ending.line.expect("a line")).expect("JSON")
 }
 
 fn refused(door: &mut Door, now: u64) -> Vec<String> {

@@ -55,6 +55,10 @@ fn wrangler_takes_it_without_a_network() {
     let after = after.split_once("\n[").map_or("", |(_, rest)| rest);
     let text = format!("{before}{}{after}", if after.is_empty() { "" } else { "[" });
     let text = text.replace("target/worker", &tools::root().join("target/worker").display().to_string());
+    // As `pointsman worker` writes it for a document with `worker.store`.
+    let text = text
+        + "\n[[durable_objects.bindings]]\nname = \"POINTSMAN_STORE\"\nclass_name = \"Store\"\n\n\
+           [[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"Store\"]\n";
     std::fs::write(folder.path().join("wrangler.toml"), text).expect("a file");
     let mut command = Command::new(wrangler);
     command.current_dir(folder.path()).args(["deploy", "--dry-run", "--outdir", "out"]);
@@ -67,7 +71,7 @@ fn wrangler_takes_it_without_a_network() {
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("Total Upload"), "{text}");
+    assert!(text.contains("Total Upload") && text.contains("POINTSMAN_STORE"), "{text}");
     let out = std::fs::read_dir(folder.path().join("out")).expect("the bundle");
     let names: Vec<String> =
         out.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();

@@ -197,6 +197,7 @@ pub(crate) fn sites(upstream: SocketAddr, folder: &Folder) -> Result<[Site; 4], 
             texts: texts.clone(),
             kv: None,
             analytics: false,
+            store: None,
         })
     };
     Ok([
