@@ -172,6 +172,6 @@ fn a_target_that_a_rule_names_has_a_chain_of_its_own() {
         chains(&Config::from_json(document.as_bytes()).unwrap())
     };
     let (both, alone) = (vec!["one".to_owned(), "two".to_owned()], vec!["two".to_owned()]);
-    assert_eq!(of("[]"), [both.clone()]);
+    assert_eq!(of("[]"), std::slice::from_ref(&both));
     assert_eq!(of(r#"[{ "name": "r", "then": { "target": "two/m" } }]"#), [both, alone]);
 }
