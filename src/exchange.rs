@@ -13,12 +13,13 @@
 //! ```text
 //! open      head, endpoint, pass       the head alone
 //! heard     Heard::route               demand: rules and headers; ask, judge: difficulty, agents' lines;
-//!                                      recall: memory; money: budgets; sampled: asking more than once
+//!                                      recall: memory; money: budgets; sampled, bill: asking more than once
 //! forward   the attempts of a decision
 //! metering  the answer
 //! ```
 
 mod ask;
+mod bill;
 mod demand;
 mod endpoint;
 mod forward;
@@ -35,8 +36,13 @@ mod sampled;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::cell::OnceCell;
 
+pub use self::{
+    bill::{Bill, Total},
+    forward::chain_name,
+    head::HEADER_PREFIX,
+    judge::judge_body,
+};
 use self::{endpoint::EndpointKind, head::Head, sampled::Sampled};
-pub use self::{forward::chain_name, head::HEADER_PREFIX, judge::judge_body};
 use crate::{
     agent::{Client, Hints, Identity, Step, Story, brief},
     budget::{Account, Tab},

@@ -93,8 +93,8 @@ pub use config::{Alias, Caller, Choice, Config, ConfigError, Ladder, Provider, T
 pub use edit::{Answer, BodySplice, HeaderEdit, Rejection};
 pub use effort::Effort;
 pub use exchange::{
-    Attempt, Examined, Forward, HEADER_PREFIX, Heard, Metering, Opened, Pending, Receipt, RequestHead,
-    ResponseHead, Routed, Router, Summary, chain_name,
+    Attempt, Bill, Examined, Forward, HEADER_PREFIX, Heard, Metering, Opened, Pending, Receipt, RequestHead,
+    ResponseHead, Routed, Router, Summary, Total, chain_name,
 };
 pub use meter::{Opening, Peek};
 pub use policy::{Conversations, Obstacle, Reason, Remembered, Shelf};

@@ -109,6 +109,12 @@ pub fn charged<'c>(config: &'c Config, tab: &Tab, charge: PicoUsd, estimated: bo
     counts.filter(|count| count.add > 0).collect()
 }
 
+/// Names of the budgets that a charge went to.
+pub fn budgets<'a>(charged: &'a [Count<'_>]) -> Vec<&'a str> {
+    let spent = charged.iter().filter(|count| count.name == CHARGED[0]);
+    spent.flat_map(|count| count.labels.iter().map(|(_, name)| name.as_ref())).collect()
+}
+
 /// The counter of samples by the mode and what became of them: `delivered`, `beside`, `cancelled`.
 pub fn sampled(plan: &Plan, fate: &'static str, count: usize) -> Count<'static> {
     let labels = Vec::from([("mode", Cow::Borrowed(plan.mode.name())), ("fate", Cow::Borrowed(fate))]);

@@ -11,10 +11,19 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::{Failure, filter, tools};
 
 /// What a bundle holds: the entry and what it imports, what wasm-bindgen writes, what `worker` brings along, the module.
-pub const FILES: [&str; 5] = ["index.js", "store.js", "pointsman.js", "host.js", "pointsman_bg.wasm"];
+pub const FILES: [&str; 8] = [
+    "index.js",
+    "bridge.js",
+    "passing.js",
+    "samples.js",
+    "store.js",
+    "pointsman.js",
+    "host.js",
+    "pointsman_bg.wasm",
+];
 
 /// The module's place among them.
-pub const MODULE: &str = FILES[4];
+pub const MODULE: &str = FILES[7];
 
 /// Builds it into `target/worker` and returns that folder. Up to date in a moment where nothing changed.
 ///
@@ -27,8 +36,8 @@ pub fn build() -> Result<PathBuf, Failure> {
     let module = filter::package_as("pointsman-worker", "worker")?;
     let folder = tools::root().join("target/worker");
     fs::create_dir_all(&folder)?;
-    let [entry, shared, glue, brought, bound] = FILES;
-    for file in [entry, shared] {
+    let [written @ .., glue, brought, bound] = FILES;
+    for file in written {
         let text = fs::read(tools::root().join("worker/js").join(file))?;
         if text != fs::read(folder.join(file)).unwrap_or_default() {
             put(&text, &folder.join(file))?;

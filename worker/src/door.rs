@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use pointsman::{
-    Account, Config, ConfigError, Conversations, Dialect, Ledger, Opened, Peek, PicoUsd, Rejection,
+    Account, Config, ConfigError, Conversations, Dialect, Ledger, Opened, Peek, PicoUsd, Receipt, Rejection,
     RequestHead, ResponseHead, Routed, Router,
     failover::{AnswerHead, Circuits, Failover, Failure, Verdict},
     limits, outgoing,
@@ -16,6 +16,7 @@ use crate::{
     head::Head,
     point::Point,
     reply::{Changes, Reply, Verb},
+    samples::{Decided, Outcome},
     settings::Settings,
     shared,
 };
@@ -211,7 +212,7 @@ impl Door {
                 };
                 match weighed {
                     Routed::Forward(forward) => {
-                        exchange.stage = Stage::sent(forward);
+                        exchange.stage = Stage::sent(Decided::new(forward));
                         let number = self.add(exchange);
                         self.next(number, now)
                     }
@@ -306,6 +307,7 @@ impl Door {
         sent.answer = Some((opening, metering));
         if let Some(exchange) = self.exchanges.get(number) {
             exchange.status = status;
+            exchange.answered = exchange.sample.map(|_| head.clone());
         }
         let changes = Changes::between(&headers, &out);
         let patience = match verdict {
@@ -368,34 +370,37 @@ impl Door {
     /// client left, 2 where the provider did.
     pub(crate) fn finish(&mut self, number: u32, last: &[u8], how: u32, counted: bool, now: u64) -> Ending {
         self.push(number, last);
+        let given_up = self.close(number);
         let Some(exchange) = self.exchanges.take(number) else { return Ending::default() };
-        let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage, inquiry } = exchange;
-        let mut charged = PicoUsd::ZERO;
-        let sent = match stage {
-            Stage::Sent(sent) => Some(*sent),
-            Stage::Awaiting(_) | Stage::Asking(_) | Stage::Over => None,
-        };
-        let (forward, receipt, at, attempts) = match sent {
-            Some(Sent { forward, failover, at, answer }) => {
+        let Exchange { rules, head, began, bytes_in, bytes_out, status, details, stage, inquiry, .. } =
+            exchange;
+        let mut unanswered = false;
+        let (forward, receipt, at, attempts, charge) = match (stage, given_up) {
+            (Stage::Sent(sent), _) => {
+                let Sent { forward, failover, at, answer } = *sent;
                 let receipt = answer.map(|(_, metering)| metering.finish(&rules.router, Some(began / 1000)));
-                if let Some((identity, remembered)) = receipt.as_ref().and_then(|receipt| receipt.remembered)
-                {
-                    self.conversations.keep(identity, remembered);
-                }
-                if let Some(tab) = forward.tab() {
-                    charged = match &receipt {
-                        Some(receipt) => receipt.charge(),
-                        // Left before there was an answer: whoever was asked had work all the same.
-                        None if how == CLIENT_LEFT && details.is_none() => tab.estimate,
-                        None => PicoUsd::ZERO,
-                    };
-                    self.ledger.settle(tab, charged);
-                }
-                (Some(forward), receipt, at, failover.attempts())
+                // Left before there was an answer: whoever was asked had work all the same.
+                unanswered = receipt.is_none() && how == CLIENT_LEFT && details.is_none();
+                let expected = forward.tab().filter(|_| unanswered).map(|tab| tab.estimate);
+                let charge = receipt.as_ref().map(Receipt::charge).or(expected).unwrap_or_default();
+                (Some(forward), receipt, Some(at), failover.attempts(), charge)
             }
-            None => (None, None, 0, 0),
+            (Stage::Sampled(outcome), _) | (_, Some(outcome)) => {
+                let Outcome { total, decided, at } = *outcome;
+                let charge = total.charge();
+                (Some(decided), total.receipt, at, total.attempts, charge)
+            }
+            _ => (None, None, None, 0, PicoUsd::ZERO),
         };
-        let attempt = forward.as_ref().and_then(|forward| forward.attempts().get(at));
+        if let Some((identity, remembered)) = receipt.as_ref().and_then(|receipt| receipt.remembered) {
+            self.conversations.keep(identity, remembered);
+        }
+        let tab = forward.as_ref().and_then(|forward| forward.whole().tab());
+        if let Some(tab) = tab {
+            self.ledger.settle(tab, charge);
+        }
+        let estimated = unanswered || receipt.as_ref().is_some_and(|receipt| receipt.estimated.is_some());
+        let attempt = forward.as_ref().zip(at).and_then(|(forward, at)| forward.attempts().get(at));
         let details = match how {
             CLIENT_LEFT => Some("client_disconnected"),
             2 => Some("upstream_reset"),
@@ -416,12 +421,15 @@ impl Door {
             duration_ms: now.saturating_sub(began),
             effort: attempt.and_then(|attempt| attempt.effort),
         };
-        let summary = forward.as_ref().map(pointsman::Forward::summary);
+        let summary = forward.as_ref().map(|forward| forward.summary());
         let receipt = receipt.as_ref();
         let line = rules.settings.log.then(|| record::line(&facts, summary, receipt));
-        let point = counted.then(|| Point::new(&facts, summary, receipt));
+        let point = counted.then(|| {
+            let charged = |tab| record::charged(rules.router.config(), tab, charge, estimated);
+            Point::new(&facts, summary, receipt, &tab.map(charged).unwrap_or_default())
+        });
         let remembered = receipt.and_then(|receipt| receipt.remembered);
-        let farewell = rules.farewell(inquiry.as_deref(), charged, remembered);
+        let farewell = rules.farewell(inquiry.as_deref(), charge, remembered);
         let tell = (!farewell.is_empty()).then(|| self.lines(Verb::Tell, &[], &rules, &farewell));
         Ending { line, point, tell }
     }
@@ -435,6 +443,9 @@ impl Door {
 
     /// The attempt whose turn it is, or that of what was told meanwhile: `send`; or `answer` where there is none.
     pub(crate) fn next(&mut self, number: u32, now: u64) -> Vec<u8> {
+        if let Some(samples) = self.begin_samples(number) {
+            return samples;
+        }
         let Some((sent, circuits)) = self.sent(number) else { return self.lost() };
         match sent.failover.next(circuits, now) {
             Some(at) => self.send(number, at),
@@ -493,7 +504,7 @@ impl Door {
     /// Takes an exchange up. One that gives way to it is charged as expected: its end is not heard of any more.
     pub(crate) fn add(&mut self, exchange: Exchange) -> u32 {
         let (number, displaced) = self.exchanges.add(exchange);
-        if let Some(Stage::Sent(sent)) = displaced.map(|exchange| exchange.stage)
+        if let Some(Exchange { stage: Stage::Sent(sent), sample: None, .. }) = displaced
             && let Some(tab) = sent.forward.tab()
         {
             self.ledger.settle(tab, tab.estimate);
@@ -503,6 +514,9 @@ impl Door {
 
     pub(crate) fn refuse(&mut self, number: u32, rejection: Rejection) -> Vec<u8> {
         if let Some(exchange) = self.exchanges.get(number) {
+            if let Some(sample) = exchange.sample {
+                return self.refused(number, sample, rejection);
+            }
             exchange.refused(&rejection);
         }
         self.answer(number, rejection.status, rejection.headers, &rejection.body)
@@ -544,13 +558,13 @@ impl Door {
         let circuits = self.circuits.as_mut()?;
         match &mut self.exchanges.get(number)?.stage {
             Stage::Sent(sent) => Some((sent, circuits)),
-            Stage::Awaiting(_) | Stage::Asking(_) | Stage::Over => None,
+            _ => None,
         }
     }
 }
 
 impl Stage {
-    pub(crate) fn sent(forward: pointsman::Forward) -> Self {
+    pub(crate) fn sent(forward: Decided) -> Self {
         let failover = Failover::new(&forward);
         Self::Sent(Box::new(Sent { forward, failover, at: 0, answer: None }))
     }

@@ -3,12 +3,17 @@
 use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use pointsman::{
-    Forward, Metering, Opening, Pending, Rejection, Router,
+    Metering, Opening, Pending, Rejection, Router,
     failover::{Failover, Rest},
     store::Inquiry,
 };
 
-use crate::{head::Head, settings::Settings, shared::Guess};
+use crate::{
+    head::Head,
+    samples::{Decided, Outcome, Sample, Sampling},
+    settings::Settings,
+    shared::Guess,
+};
 
 /// Most exchanges that are remembered at a time. The host ends each that it begins; where it is stopped before it can,
 /// the oldest gives way.
@@ -51,6 +56,10 @@ pub(crate) struct Exchange {
     pub(crate) stage: Stage,
     /// What the store was asked.
     pub(crate) inquiry: Option<Box<Inquiry>>,
+    /// Where it is one sample of another.
+    pub(crate) sample: Option<Sample>,
+    /// Then the head of its answer is kept.
+    pub(crate) answered: Option<Head>,
 }
 
 /// Where it stands.
@@ -62,6 +71,10 @@ pub(crate) enum Stage {
     Asking(Box<Guess>),
     /// On its way through the attempts.
     Sent(Box<Sent>),
+    /// Asked more than once.
+    Sampling(Box<Sampling>),
+    /// So asked, and answered.
+    Sampled(Box<Outcome>),
     /// Answered by the router itself, or over.
     Over,
 }
@@ -69,7 +82,7 @@ pub(crate) enum Stage {
 /// A decided request.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    pub(crate) forward: Forward,
+    pub(crate) forward: Decided,
     pub(crate) failover: Failover,
     /// Index of the attempt under way.
     pub(crate) at: usize,
@@ -86,8 +99,19 @@ pub(crate) struct Exchanges {
 
 impl Exchange {
     pub(crate) fn new(rules: Rc<Rules>, head: Head, now: u64) -> Self {
-        let (stage, inquiry) = (Stage::Over, None);
-        Self { rules, head, began: now, bytes_in: 0, bytes_out: 0, status: 0, details: None, stage, inquiry }
+        Self {
+            rules,
+            head,
+            began: now,
+            bytes_in: 0,
+            bytes_out: 0,
+            status: 0,
+            details: None,
+            stage: Stage::Over,
+            inquiry: None,
+            sample: None,
+            answered: None,
+        }
     }
 
     /// Notes how it was refused.

@@ -150,10 +150,23 @@ pub fn told(number: u32, length: usize, now: f64) -> *const u8 {
     call(length, |door, bytes| door.told(number, bytes, millis(now)))
 }
 
-/// The store is being told: `Send`, `Answer`.
+/// The store is being told, or a sample begins: `Send`, `Answer`, `Sample`.
 #[wasm_bindgen]
 pub fn go(number: u32, now: f64) -> *const u8 {
     call(0, |door, _| door.next(number, millis(now)))
+}
+
+/// A sample came to its end, with its body: 0 a whole answer, 1 one whose body was handed in by `explained`, 2 it broke off.
+/// For the request as a whole: `Wait`, `Sample`, `Chosen`, `Answer`.
+#[wasm_bindgen]
+pub fn sampled(number: u32, length: usize, how: u32) -> *const u8 {
+    call(length, |door, bytes| door.sampled(number, bytes, how))
+}
+
+/// The time for samples is over. As `sampled`.
+#[wasm_bindgen]
+pub fn late(number: u32) -> *const u8 {
+    call(0, |door, _| door.late(number))
 }
 
 /// The last bytes of the answer, and how the exchange ended: 0 well, 1 the client left, 2 the provider did. Writes the

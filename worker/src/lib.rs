@@ -40,6 +40,7 @@ mod head;
 pub mod host;
 mod point;
 mod reply;
+mod samples;
 mod settings;
 mod shared;
 #[cfg(test)]

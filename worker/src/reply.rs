@@ -51,6 +51,12 @@ pub(crate) enum Verb {
     Ready = 10,
     /// Tell the store, in its own time; then call `go`, where the exchange is not over. Lines as of `Ask`.
     Tell = 11,
+    /// Ask more than once: call `go` for each. Number of the exchange, milliseconds after which `late` is called, 1 where
+    /// those that run are cancelled before; the numbers of the samples.
+    Sample = 12,
+    /// This sample's answer goes to the client, the others are cancelled. Number of the exchange, number of the sample,
+    /// headers to be removed; the changes to its headers.
+    Chosen = 13,
 }
 
 impl Verb {

@@ -147,7 +147,7 @@ impl Door {
             lines = inquiry.map(|inquiry| inquiry.reclaim(tab.estimate)).unwrap_or_default();
         }
         let rules = Rc::clone(&exchange.rules);
-        exchange.stage = Stage::sent(forward);
+        exchange.stage = Stage::decided(forward);
         if lines.is_empty() {
             return self.next(number, now);
         }

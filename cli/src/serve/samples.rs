@@ -4,7 +4,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
     time::Duration,
 };
@@ -17,7 +17,7 @@ use hyper::{
     http::response::Parts,
 };
 use pointsman::{
-    Forward, PicoUsd, Receipt, Rejection, limits, outgoing,
+    Bill, Forward, Receipt, Rejection, Total, limits, outgoing,
     samples::{Next, Plan, Samples},
 };
 use tokio::time::{sleep, timeout};
@@ -37,35 +37,15 @@ pub(super) struct Asked<'a> {
 
 /// What all samples of a request cost. Each adds its line when it is over, also when it is cancelled.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bill(Arc<Mutex<Vec<Line>>>);
-
-#[derive(Debug)]
-struct Line {
-    sample: usize,
-    receipt: Option<Receipt>,
-    attempts: u32,
-    cancelled: bool,
-}
+pub(super) struct Tally(Arc<Mutex<Bill>>);
 
 /// One sample's place on the bill.
 #[derive(Debug)]
 pub(super) struct Part {
     sample: usize,
-    bill: Bill,
+    bill: Tally,
     /// What it is taken to have cost if it is cancelled while this upstream is at work.
     cancelled: Vec<(String, Receipt)>,
-}
-
-/// The whole of a bill.
-#[derive(Debug)]
-pub(super) struct Total {
-    /// The delivered sample's, with what the others used and cost added.
-    pub(super) receipt: Option<Receipt>,
-    /// What each used and cost by itself: the delivered one beside its baseline, the others in place of nothing.
-    pub(super) each: Vec<Receipt>,
-    pub(super) samples: usize,
-    pub(super) cancelled: usize,
-    pub(super) attempts: u32,
 }
 
 /// An answer taken to its end.
@@ -81,43 +61,20 @@ type Sample<'a> = Pin<Box<dyn Future<Output = Result<Whole, Rejection>> + Send +
 #[derive(Default)]
 struct Running<'a>(Vec<Option<Sample<'a>>>);
 
-impl Bill {
-    fn add(&self, line: Line) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-    }
-
+impl Tally {
     /// All lines so far. `delivered` is the sample whose answer goes to the client.
     pub(super) fn total(&self, delivered: Option<usize>) -> Total {
-        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let (samples, cancelled) = (lines.len(), lines.iter().filter(|line| line.cancelled).count());
-        let attempts = lines.iter().map(|line| line.attempts).sum();
-        let (mut whole, mut each) = (None::<Receipt>, Vec::new());
-        for line in lines {
-            let is_delivered = Some(line.sample) == delivered;
-            let Some(receipt) = line.receipt else { continue };
-            let receipt = if is_delivered { receipt } else { receipt.beside() };
-            whole = Some(match whole {
-                // What is said of the answer is said of the delivered one.
-                Some(sum) if is_delivered => receipt.clone().with(&sum),
-                Some(sum) => sum.with(&receipt),
-                None => receipt.clone(),
-            });
-            each.push(receipt);
-        }
-        Total { receipt: whole, each, samples, cancelled, attempts }
+        std::mem::take(&mut *self.bill()).total(delivered)
     }
-}
 
-impl Total {
-    /// What budgets are charged.
-    pub(super) fn charge(&self) -> PicoUsd {
-        self.each.iter().fold(PicoUsd::ZERO, |sum, receipt| sum.saturating_add(receipt.charge()))
+    fn bill(&self) -> MutexGuard<'_, Bill> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Part {
     /// A sample's place on the bill, before it begins.
-    pub(super) fn new(sample: usize, bill: &Bill, forward: &Forward, story: &Story) -> Self {
+    pub(super) fn new(sample: usize, bill: &Tally, forward: &Forward, story: &Story) -> Self {
         let (router, now) = (&story.setup.router, Some(story.unix_seconds()));
         let upstreams = forward.attempts().iter().map(|attempt| attempt.upstream.clone());
         let cancelled = upstreams.map(|upstream| {
@@ -132,7 +89,7 @@ impl Part {
         let Self { sample, bill, cancelled } = self;
         let at_work =
             || cancelled.into_iter().find(|(upstream, _)| Some(upstream.as_str()) == asking).map(|(_, r)| r);
-        bill.add(Line { sample, receipt: receipt.or_else(at_work), attempts, cancelled: !whole });
+        bill.bill().add(sample, receipt.or_else(at_work), attempts, !whole);
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use pointsman::{
-    Attempt, Effort, Forward, Metering, PicoUsd, Tab,
+    Attempt, Effort, Forward, Metering, PicoUsd, Tab, Total,
     record::{self, Facts},
     samples::Plan,
 };
 
 use super::{
     gateway::{Gateway, now},
-    samples::{Bill, Part, Total},
+    samples::{Part, Tally},
     setup::Setup,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Story {
     /// It is one sample of several, and told by their story.
     part: Option<Part>,
     /// Its samples' bill, and what it came to.
-    bill: Option<Bill>,
+    bill: Option<Tally>,
     total: Option<Total>,
     attempts: u32,
     bytes_in: u64,
@@ -148,12 +148,12 @@ impl Story {
     }
 
     /// It is asked more than once.
-    pub(super) fn begin_bill(&mut self) -> Bill {
-        self.bill.insert(Bill::default()).clone()
+    pub(super) fn begin_bill(&mut self) -> Tally {
+        self.bill.insert(Tally::default()).clone()
     }
 
     /// The story of one sample of this one.
-    pub(super) fn sample(&self, number: usize, bill: &Bill, forward: &Forward) -> Self {
+    pub(super) fn sample(&self, number: usize, bill: &Tally, forward: &Forward) -> Self {
         let (gateway, setup) = (Arc::clone(&self.gateway), Arc::clone(&self.setup));
         let mut sample = Self::blank(gateway, setup, self.began, self.unix_ms);
         sample.part = Some(Part::new(number, bill, forward, self));
@@ -168,12 +168,7 @@ impl Story {
         report: String,
         delivered: Option<(&Forward, &Attempt)>,
     ) {
-        let fates = [
-            ("delivered", usize::from(delivered.is_some())),
-            ("cancelled", total.cancelled),
-            ("beside", total.samples.saturating_sub(total.cancelled + usize::from(delivered.is_some()))),
-        ];
-        for (fate, count) in fates.into_iter().filter(|(_, count)| *count > 0) {
+        for (fate, count) in total.fates(delivered.is_some()) {
             self.gateway.count(&record::sampled(plan, fate, count));
         }
         if let Some((forward, attempt)) = delivered {

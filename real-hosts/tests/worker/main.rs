@@ -13,6 +13,7 @@ mod deploy;
 mod develop;
 mod failover;
 mod kv;
+mod samples;
 mod sharing;
 mod stream;
 mod trap;
