@@ -12,6 +12,7 @@ pub mod corpus;
 pub mod local;
 pub mod money;
 pub mod recorder;
+pub mod samples;
 pub mod scripts;
 pub mod sessions;
 pub mod stage;
