@@ -193,6 +193,16 @@ mod tests {
         Question::Claim { account: DAY, hold, limit: Some(PicoUsd::from_pico(limit)) }.to_text()
     }
 
+    const NOTE: Remembered = Remembered {
+        tier: 1,
+        told: 0,
+        target: 7,
+        prefix_tokens: 9,
+        prefix_bytes: 40,
+        seen: 90_000,
+        life: 300,
+    };
+
     #[test]
     fn a_purse_is_asked_by_lines() {
         let first = serve("", &claim(7, 300, 500), 90_000).expect("a question");
@@ -210,15 +220,7 @@ mod tests {
 
     #[test]
     fn a_note_comes_back_and_what_is_none_is_nothing() {
-        let remembered = Remembered {
-            tier: 1,
-            told: 0,
-            target: 7,
-            prefix_tokens: 9,
-            prefix_bytes: 40,
-            seen: 90_000,
-            life: 300,
-        };
+        let remembered = NOTE;
         let kept = serve("", &Question::Remember(remembered).to_text(), 90_000).expect("a question");
         assert_eq!(kept.until, 90_000 + limits::NOTE_S);
         let record = kept.record.expect("a note");
@@ -233,15 +235,7 @@ mod tests {
     #[test]
     fn questions_come_back_from_their_lines_and_nothing_else_is_one() {
         let hold = Hold { id: u64::MAX, at: 5, amount: PicoUsd::from_pico(6) };
-        let remembered = Remembered {
-            tier: 1,
-            told: 0,
-            target: 7,
-            prefix_tokens: 9,
-            prefix_bytes: 40,
-            seen: 9,
-            life: 300,
-        };
+        let remembered = Remembered { seen: 9, ..NOTE };
         for question in [
             Question::Claim { account: DAY, hold, limit: None },
             Question::Claim { account: DAY, hold, limit: Some(PicoUsd::from_pico(0)) },

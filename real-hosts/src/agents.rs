@@ -1,14 +1,15 @@
 //! Claude Code, Codex and opencode, unmodified, each as it is told to be pointed at a gateway.
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
 use live::folder::Folder;
 use pointsman_cli::clients::recipes;
 use pointsman_sim::{Provider, Seen, Vendor};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::{
-    scripts::{PATIENCE, ready},
+    scripts::{finished, ready},
     stage::{Script, key_of},
 };
 
@@ -100,7 +101,8 @@ async fn run(line: String, project: &Path, home: &Path) -> String {
     path.push(std::env::var_os("PATH").unwrap_or_default());
     // Nothing listens there: what an agent has to say to others than the router goes nowhere.
     let nowhere = "http://127.0.0.1:9";
-    let child = tokio::process::Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", &line])
         .current_dir(project)
         .env_clear()
@@ -108,16 +110,6 @@ async fn run(line: String, project: &Path, home: &Path) -> String {
         .env("HOME", home)
         .envs([("HTTP_PROXY", nowhere), ("HTTPS_PROXY", nowhere), ("NO_PROXY", "127.0.0.1")])
         .envs([("DISABLE_AUTOUPDATER", "1"), ("OPENCODE_DISABLE_AUTOUPDATE", "1")])
-        .env("OPENCODE_DISABLE_MODELS_FETCH", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a shell");
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-    let output = output.unwrap_or_else(|_| panic!("{line} hangs")).expect("its output");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{line}:\n{out}\n{err}");
-    out.trim().to_owned()
+        .env("OPENCODE_DISABLE_MODELS_FETCH", "1");
+    finished(command, &line).await.trim().to_owned()
 }

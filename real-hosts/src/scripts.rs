@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::Stdio, sync::Mutex, tim
 use live::{node, python, tools};
 use pointsman_sim::{Fault, Provider, Vendor};
 use serde_json::json;
+use tokio::process::Command;
 
 use crate::stage;
 
@@ -114,7 +115,7 @@ pub async fn run_failing<'a>(script: Script, url: &str, cast: impl Iterator<Item
 }
 
 /// How long a script may take. They take seconds; the machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Runs a script against the router at `url`; returns the names of its checks.
 ///
@@ -133,28 +134,33 @@ pub async fn run(script: Script, url: &str) -> Vec<String> {
         }
     };
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let child = tokio::process::Command::new(program)
-        .arg(file)
-        .arg(url)
-        // Nothing of this machine's own settings: no key, no proxy.
+    let mut command = Command::new(program);
+    command.arg(file).arg(url);
+    // Nothing of this machine's own settings: no key, no proxy.
+    command
         .env_clear()
         .env("PATH", path)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("AI_SDK_LOG_WARNINGS", "false")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the script's interpreter");
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output());
-    let output = output.await.expect("the script hangs").expect("its output");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{}:\n{out}\n{err}", script.file);
+        .env("AI_SDK_LOG_WARNINGS", "false");
+    let out = finished(command, script.file).await;
     let checks: Vec<String> =
         out.lines().filter_map(|line| line.strip_prefix("ok ")).map(str::to_owned).collect();
     assert_eq!(checks.len(), script.checks, "{}: {checks:?}", script.file);
     checks
+}
+
+/// Runs a client to its end; what it printed.
+///
+/// # Panics
+/// Where it fails or hangs, with what it printed.
+pub(crate) async fn finished(mut command: Command, what: &str) -> String {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().expect("a client's interpreter");
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let output = output.unwrap_or_else(|_| panic!("{what} hangs")).expect("its output");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}:\n{out}\n{err}");
+    out.into_owned()
 }
 
 /// Fetches what a script runs in; tests that run at the same time fetch one after another.
