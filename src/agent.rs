@@ -20,6 +20,7 @@ mod story;
 pub use hints::{Client, Hints};
 pub use identity::Identity;
 pub use language::Language;
+pub(crate) use phrase::Phrases;
 pub use result::Severity;
 pub use step::Step;
 pub(crate) use story::is_aside;

@@ -194,8 +194,8 @@ fn kind(
         }
         Some("json_object") => Some(Kind::Object),
         Some("text") | None => {
-            let asked = kind::PHRASES.into_iter().find(|(_, phrases)| story.mentions(body, view, phrases));
-            asked.map(|(kind, _)| kind)
+            let asked = kind::PHRASES.iter().find(|(_, phrases)| story.mentions(body, view, phrases));
+            asked.map(|(kind, _)| kind.clone())
         }
         Some(_) => None,
     }

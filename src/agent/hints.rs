@@ -2,7 +2,7 @@
 
 use super::{
     hash::Hash,
-    phrase::{begins, head, holds},
+    phrase::{Phrases, begins, head, holds},
 };
 use crate::limits;
 
@@ -100,18 +100,15 @@ impl Client {
     /// Told by the `user-agent`.
     fn of_user_agent(value: &[u8]) -> Option<Self> {
         let value = head(value, 128);
-        let names: [(Self, &[&str]); 6] = [
-            (Self::ClaudeCode, &["claude-cli", "claude-code"]),
-            (Self::Codex, &["codex"]),
-            (Self::Opencode, &["opencode"]),
-            (Self::OpenHands, &["openhands"]),
-            (Self::Aider, &["aider"]),
-            (Self::Cursor, &["cursor"]),
+        static NAMES: [(Client, Phrases); 6] = [
+            (Client::ClaudeCode, Phrases::new(&["claude-cli", "claude-code"])),
+            (Client::Codex, Phrases::new(&["codex"])),
+            (Client::Opencode, Phrases::new(&["opencode"])),
+            (Client::OpenHands, Phrases::new(&["openhands"])),
+            (Client::Aider, Phrases::new(&["aider"])),
+            (Client::Cursor, Phrases::new(&["cursor"])),
         ];
-        names
-            .into_iter()
-            .find(|(_, names)| begins(value, names) || holds(value, names))
-            .map(|(client, _)| client)
+        NAMES.iter().find(|(_, names)| holds(value, names)).map(|(client, _)| *client)
     }
 }
 

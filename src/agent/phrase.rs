@@ -1,44 +1,113 @@
 //! Finding phrases in JSON string content, whatever the case of their ASCII letters.
 
-/// Whether `text` holds any of the phrases, which are in lower case. For short texts: bound `text` before.
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub(super) fn holds(text: &[u8], phrases: &[&str]) -> bool {
-    // By a letter, one bit for each that follows it in a phrase, in either case: at the beginning, and one further on. Few
-    // words begin like a phrase for three letters.
-    let class = |byte: u8| usize::from(byte & 31);
-    let (mut seconds, mut thirds) = ([0u32; 32], [0u32; 32]);
-    for phrase in phrases {
-        let (first, second, third) = match *phrase.as_bytes() {
-            [] => continue,
-            [first] => {
-                thirds = [u32::MAX; 32];
-                (first, u32::MAX, None)
-            }
-            [first, second] => (first, 1 << class(second), Some((second, u32::MAX))),
-            [first, second, third, ..] => (first, 1 << class(second), Some((second, 1 << class(third)))),
-        };
-        if let Some(bits) = seconds.get_mut(class(first)) {
-            *bits |= second;
+/// Phrases in lower case, with what a search for them needs, which the compiler makes: it is dearer than the search in a
+/// short text.
+pub(crate) struct Phrases {
+    list: &'static [&'static str],
+    /// By a letter in either case, a bit for each phrase that has it as its first, as its second, as its third. Bits of
+    /// phrases that are shorter stand everywhere.
+    letters: [[u64; 32]; 3],
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    beginnings: vectors::Beginnings,
+}
+
+/// Which phrases, a bit for each.
+type Set = u64;
+
+impl Phrases {
+    /// For a `static`: there an empty phrase, or more of them than a set has bits, does not build.
+    #[allow(clippy::indexing_slicing, clippy::panic, reason = "for statics: what is wrong does not build")]
+    pub(crate) const fn new(list: &'static [&'static str]) -> Self {
+        if list.len() > Set::BITS as usize {
+            panic!("more phrases than a set has bits");
         }
-        if let Some((second, third)) = third
-            && let Some(bits) = thirds.get_mut(class(second))
-        {
-            *bits |= third;
+        let mut letters = [[0; 32]; 3];
+        let mut n = 0;
+        while n < list.len() {
+            let phrase = list[n].as_bytes();
+            if phrase.is_empty() {
+                panic!("an empty phrase is everywhere");
+            }
+            let mut at = 0;
+            while at < letters.len() {
+                let mut class = 0;
+                while class < letters[at].len() {
+                    if at >= phrase.len() || class == class_of(phrase[at]) {
+                        letters[at][class] |= 1 << n;
+                    }
+                    class += 1;
+                }
+                at += 1;
+            }
+            n += 1;
+        }
+        Self {
+            list,
+            letters,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            beginnings: vectors::Beginnings::of(list),
         }
     }
-    let follows =
-        |sets: &[u32; 32], one, two| sets.get(class(one)).is_some_and(|bits| bits & 1 << class(two) != 0);
-    let begins_here = |at: usize| begins(text.get(at..).unwrap_or_default(), phrases);
-    let within = text.array_windows::<3>().enumerate().any(|(at, &[first, second, third])| {
-        follows(&seconds, first, second) && follows(&thirds, second, third) && begins_here(at)
-    });
-    within || (text.len().saturating_sub(2)..text.len()).any(begins_here)
+
+    /// The phrases themselves.
+    pub(super) const fn list(&self) -> &'static [&'static str] {
+        self.list
+    }
+
+    /// Whether one of `which` stands at the beginning of `text`.
+    fn begins(&self, mut which: Set, text: &[u8]) -> bool {
+        while which != 0 {
+            let phrase = self.list.get(which.trailing_zeros() as usize);
+            if phrase.is_some_and(|phrase| stands_at(text, phrase)) {
+                return true;
+            }
+            which &= which.wrapping_sub(1);
+        }
+        false
+    }
+}
+
+/// Letters by what their cases have in common; other bytes go along with one of them.
+const fn class_of(byte: u8) -> usize {
+    (byte & 31) as usize
+}
+
+fn of(sets: &[Set; 32], byte: u8) -> Set {
+    sets.get(class_of(byte)).copied().unwrap_or(0)
+}
+
+fn stands_at(text: &[u8], phrase: &str) -> bool {
+    text.get(..phrase.len()).is_some_and(|there| there.eq_ignore_ascii_case(phrase.as_bytes()))
+}
+
+/// Whether `text` holds any of the phrases, whatever the case of its ASCII letters. For short texts: bound `text` before.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+pub(super) fn holds(text: &[u8], phrases: &Phrases) -> bool {
+    let [firsts, seconds, thirds] = &phrases.letters;
+    let behind = |at: usize| text.get(at..).unwrap_or_default();
+    // Those that may begin with the newest byte, and with the newest two.
+    let (mut one, mut two) = (0, 0);
+    for (at, byte) in text.iter().enumerate() {
+        let three = two & of(thirds, *byte);
+        two = one & of(seconds, *byte);
+        one = of(firsts, *byte);
+        if three != 0 && phrases.begins(three, behind(at.saturating_sub(2))) {
+            return true;
+        }
+    }
+    phrases.begins(two, behind(text.len().saturating_sub(2)))
+        || phrases.begins(one, behind(text.len().saturating_sub(1)))
 }
 
 /// The same with 128-bit vectors: sixteen places at a time, by both halves of the three bytes that stand there.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(super) fn holds(text: &[u8], phrases: &[&str]) -> bool {
-    let beginnings = vectors::Beginnings::of(phrases);
+pub(super) fn holds(text: &[u8], phrases: &Phrases) -> bool {
+    let beginnings = phrases.beginnings.vectors();
+    let begins_at = |at: usize| {
+        let text = text.get(at..).unwrap_or_default();
+        let sets = phrases.letters.iter().zip(text).map(|(sets, byte)| of(sets, *byte));
+        phrases.begins(sets.fold(Set::MAX, |which, set| which & set), text)
+    };
     let found = |at: usize, places: u16| {
         let mut places = places;
         core::iter::from_fn(move || {
@@ -46,7 +115,7 @@ pub(super) fn holds(text: &[u8], phrases: &[&str]) -> bool {
             places &= places.wrapping_sub(1);
             (place < 16).then_some(at.saturating_add(place))
         })
-        .any(|at| begins(text.get(at..).unwrap_or_default(), phrases))
+        .any(begins_at)
     };
     let mut at = 0usize;
     while let Some(window) = text.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -78,31 +147,49 @@ mod vectors {
 
     /// By the low and by the high half of each of three bytes: a bit for the phrases that may go so. Phrases with like
     /// first letters share one of eight bits.
-    pub(super) struct Beginnings([[v128; 2]; 3]);
+    pub(super) struct Beginnings([[[u8; 16]; 2]; 3]);
 
     impl Beginnings {
-        pub(super) fn of(phrases: &[&str]) -> Self {
+        #[allow(clippy::indexing_slicing, reason = "for statics: what is wrong does not build")]
+        pub(super) const fn of(phrases: &[&str]) -> Self {
             let mut tables = [[[0u8; 16]; 2]; 3];
-            for phrase in phrases {
-                let Some(first) = phrase.as_bytes().first() else { continue };
-                let bit = 1 << (first & 7);
-                for (n, [low, high]) in tables.iter_mut().enumerate() {
-                    let Some(byte) = phrase.as_bytes().get(n).copied() else {
-                        low.iter_mut().chain(high).for_each(|bits| *bits |= bit);
-                        continue;
-                    };
-                    for byte in [byte, byte.to_ascii_uppercase()] {
-                        for (half, bits) in [(byte & 15, &mut *low), (byte >> 4, &mut *high)] {
-                            if let Some(bits) = bits.get_mut(usize::from(half)) {
-                                *bits |= bit;
-                            }
+            let mut n = 0;
+            while n < phrases.len() {
+                let phrase = phrases[n].as_bytes();
+                let bit = 1 << (phrase[0] & 7);
+                let mut at = 0;
+                while at < 3 {
+                    let [low, high] = &mut tables[at];
+                    let (mut half, ends) = (0, at >= phrase.len());
+                    let byte = if ends { 0 } else { phrase[at] };
+                    let other = byte.to_ascii_uppercase();
+                    while half < 16 {
+                        // Behind a phrase that short, anything may stand.
+                        let nibble = half as u8;
+                        if ends || nibble == byte & 15 || nibble == other & 15 {
+                            low[half] |= bit;
                         }
+                        if ends || nibble == byte >> 4 || nibble == other >> 4 {
+                            high[half] |= bit;
+                        }
+                        half += 1;
                     }
+                    at += 1;
                 }
+                n += 1;
             }
-            Self(tables.map(|halves| halves.map(vector)))
+            Self(tables)
         }
 
+        pub(super) fn vectors(&self) -> Vectors {
+            Vectors(self.0.map(|halves| halves.map(vector)))
+        }
+    }
+
+    /// The same, where a search has it at hand.
+    pub(super) struct Vectors([[v128; 2]; 3]);
+
+    impl Vectors {
         /// The places of a window at which a phrase may begin, as bits.
         pub(super) fn places(&self, window: &[u8; WINDOW]) -> u16 {
             let [first, second, third] = &self.0;
@@ -127,10 +214,7 @@ mod vectors {
 /// Whether `text` begins with any of the phrases, which are in lower case and not empty.
 pub(super) fn begins(text: &[u8], phrases: &[&str]) -> bool {
     let Some(first) = text.first().map(u8::to_ascii_lowercase) else { return false };
-    phrases.iter().map(|phrase| phrase.as_bytes()).any(|phrase| {
-        phrase.first() == Some(&first)
-            && text.get(..phrase.len()).is_some_and(|there| there.eq_ignore_ascii_case(phrase))
-    })
+    phrases.iter().any(|phrase| phrase.as_bytes().first() == Some(&first) && stands_at(text, phrase))
 }
 
 /// Whether a paragraph of `text`, behind an empty line, begins with any of the phrases, which are in lower case.
@@ -167,6 +251,7 @@ mod tests {
 
     #[test]
     fn phrases_are_found_in_any_case_and_not_in_part() {
+        let holds = |text: &[u8], list: &'static [&'static str]| super::holds(text, &Phrases::new(list));
         assert!(holds(b"It STILL fails.", &["still fails"]));
         assert!(!holds(b"It still fail", &["still fails"]));
         assert!(holds(b"It FAILS", &["x", "ails"]) && holds(b"at", &["at"]) && holds(b"plan B", &["b"]));

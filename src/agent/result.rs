@@ -1,6 +1,6 @@
 //! Did a tool call fail, and how badly?
 
-use super::phrase::{begins, head, holds, tail, trimmed};
+use super::phrase::{Phrases, begins, head, holds, tail, trimmed};
 
 /// How badly a tool call failed, least first.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -19,7 +19,7 @@ pub enum Severity {
 /// A person declined the call: no failure of the model's.
 const DECLINED: [&str; 3] = ["the user doesn't want", "the user does not want", "user rejected"];
 
-const MISUSE: [&str; 14] = [
+static MISUSE: Phrases = Phrases::new(&[
     "<tool_use_error>",
     "string to replace not found",
     "no replacement was performed",
@@ -34,10 +34,15 @@ const MISUSE: [&str; 14] = [
     "no such file or directory",
     "unknown tool",
     "your command was not executed",
-];
+]);
 
-const CRASH: [&str; 5] =
-    ["traceback (most recent call last)", "fatal:", "panic:", "thread 'main' panicked", "segmentation fault"];
+static CRASH: Phrases = Phrases::new(&[
+    "traceback (most recent call last)",
+    "fatal:",
+    "panic:",
+    "thread 'main' panicked",
+    "segmentation fault",
+]);
 
 const FAILED: [&str; 9] = [
     "error",
@@ -81,10 +86,10 @@ fn said(start: &[u8], text: &[u8]) -> Option<Severity> {
         let severity = if empty { Severity::Fine } else { crashed(text).unwrap_or(Severity::Exit) };
         return Some(severity);
     }
-    if begins(start, &MISUSE) {
+    if begins(start, MISUSE.list()) {
         return Some(Severity::Misuse);
     }
-    if begins(start, &CRASH) {
+    if begins(start, CRASH.list()) {
         return Some(Severity::Crash);
     }
     if begins(start, &FAILED) {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{
     hints::{Class, Client, Hints},
-    phrase::{begins, head, holds, tail, trimmed},
+    phrase::{Phrases, begins, head, holds, tail, trimmed},
     story::Story,
 };
 use crate::{
@@ -136,7 +136,7 @@ impl fmt::Display for Step {
 /// Openings of system prompts and questions of calls beside the work. The first four: Claude Code's titles as seen on the
 /// wire (the first two of 2.1.197); then its question whether a topic is new, opencode's title agent, and aider's commit
 /// messages.
-const AUXILIARY: [&str; 9] = [
+static AUXILIARY: Phrases = Phrases::new(&[
     "generate a concise, sentence-case title",
     "write the title in the language the user wrote in",
     "write the title in the predominant language of the session",
@@ -146,10 +146,10 @@ const AUXILIARY: [&str; 9] = [
     "please write a 5-10 word title",
     "generate concise, one-line git commit messages",
     "generate a title for this conversation",
-];
+]);
 
 /// Claude Code, Codex, opencode and aider ask for a summary in these words; Claude Code 2.1.197 ends with the first.
-const COMPACTION: [&str; 7] = [
+static COMPACTION: Phrases = Phrases::new(&[
     "an <analysis> block followed by a <summary> block",
     "your task is to create a detailed summary of the conversation so far",
     "context checkpoint compaction",
@@ -157,7 +157,10 @@ const COMPACTION: [&str; 7] = [
     "you are a helpful ai assistant tasked with summarizing conversations",
     "*briefly* summarize this partial conversation about programming",
     "summarize the conversation so far",
-];
+]);
+
+/// How people ask for a summary.
+static ASKS: Phrases = Phrases::new(&["summarize", "summarise", "create a summary"]);
 
 /// Openings of the system prompts of Claude Code's own sub-agents, where no header names their kind (2.1.197).
 const SEARCHER: [&str; 1] = ["you are a file search specialist"];
@@ -175,7 +178,7 @@ const EDGE: usize = 320;
 /// Answer, in tokens, below which a recognised agent's call without tools and history is a probe or a title.
 const SHORT_ANSWER: u64 = 512;
 
-fn sentinel(body: &[u8], view: &RequestView, story: &Story, phrases: &[&str]) -> bool {
+fn sentinel(body: &[u8], view: &RequestView, story: &Story, phrases: &Phrases) -> bool {
     let says = |text: &[u8]| {
         holds(head(text, EDGE), phrases) || (text.len() > EDGE && holds(tail(text, EDGE), phrases))
     };
@@ -215,9 +218,7 @@ fn is_compaction(body: &[u8], view: &RequestView, story: &Story) -> bool {
     }
     let asks = || {
         let spoken = view.parts.get(story.spoken.clone()).unwrap_or_default();
-        spoken.last().is_some_and(|part| {
-            holds(head(part.span.of(body), EDGE / 4), &["summarize", "summarise", "create a summary"])
-        })
+        spoken.last().is_some_and(|part| holds(head(part.span.of(body), EDGE / 4), &ASKS))
     };
     !view.traits.meets(Traits::TOOLS)
         && view.traits.meets(Traits::TOOL_HISTORY)

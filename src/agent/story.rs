@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use super::{
     hash::Hash,
-    phrase::{begins, head, holds, opens_paragraph, tail, trimmed},
+    phrase::{Phrases, begins, head, holds, opens_paragraph, tail, trimmed},
     result::{Severity, is_observation, severity},
 };
 use crate::{
@@ -122,10 +122,13 @@ const ASIDES: [&str; 13] = [
 ];
 
 /// Claude Code's plan mode, in the newest turn. opencode's plan agent says the second.
-const PLAN_MODE: [&str; 4] =
-    ["plan mode is active", "plan mode still active", "plan mode active", "# plan mode"];
+static PLAN_MODE: Phrases =
+    Phrases::new(&["plan mode is active", "plan mode still active", "plan mode active", "# plan mode"]);
 
-const COMPLAINTS: [&str; 34] = [
+/// That more thought is wanted, as people put it behind whatever else they say.
+static THINK: Phrases = Phrases::new(&["ultrathink", "think harder"]);
+
+static COMPLAINTS: Phrases = Phrases::new(&[
     "still doesn't work",
     "still does not work",
     "still not work",
@@ -160,7 +163,7 @@ const COMPLAINTS: [&str; 34] = [
     "toujours pas",
     "ne marche pas",
     "no funciona",
-];
+]);
 
 const ASSENTS: [&str; 28] = [
     "yes",
@@ -282,9 +285,9 @@ impl Story {
         self.turns.first()
     }
 
-    /// Whether the person's newest words hold any of these, given in lower case; the case of ASCII letters does not count.
+    /// Whether the person's newest words hold any of these; the case of ASCII letters does not count.
     /// Looks at the first [`limits::KEYWORD_TEXT`] bytes of each part.
-    pub fn mentions(&self, body: &[u8], view: &RequestView, words: &[&str]) -> bool {
+    pub(crate) fn mentions(&self, body: &[u8], view: &RequestView, words: &Phrases) -> bool {
         let parts = view.parts.get(self.spoken.clone()).unwrap_or_default();
         parts.iter().any(|part| holds(head(part.span.of(body), limits::KEYWORD_TEXT), words))
     }
@@ -479,7 +482,7 @@ impl Walk<'_> {
             turn.plan = told.iter().any(|(role, told)| {
                 let told = text(told);
                 holds(head(told, EDGE), &PLAN_MODE)
-                    || (*role == Role::System && opens_paragraph(head(told, TOLD), &PLAN_MODE))
+                    || (*role == Role::System && opens_paragraph(head(told, TOLD), PLAN_MODE.list()))
             });
             turn.assent = at > 0 && said.iter().all(|said| is_assent(text(said)));
             // The first words of all complain of nothing that was done here.
@@ -487,8 +490,7 @@ impl Walk<'_> {
                 if (at, n) != (0, 0) && said.len() <= SHORT {
                     holds(said, &COMPLAINTS)
                 } else {
-                    // Two of them, as people put them behind whatever it is.
-                    holds(tail(said, 48), &["ultrathink", "think harder"])
+                    holds(tail(said, 48), &THINK)
                 }
             });
         }

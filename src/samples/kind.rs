@@ -10,7 +10,7 @@ use alloc::{
 use serde_json::Value;
 
 use super::{Fault, schema};
-use crate::limits;
+use crate::{agent::Phrases, limits};
 
 /// What an answer is, for the purpose of comparing it with others.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +30,11 @@ pub enum Kind {
 }
 
 /// Phrases by which a person asks for such an answer, in lower case.
-pub(super) const PHRASES: [(Kind, &[&str]); 4] = [
-    (Kind::Boxed, &["boxed{"]),
+pub(super) static PHRASES: [(Kind, Phrases); 4] = [
+    (Kind::Boxed, Phrases::new(&["boxed{"])),
     (
         Kind::Letter,
-        &[
+        Phrases::new(&[
             "single letter",
             "only the letter",
             "just the letter",
@@ -42,11 +42,11 @@ pub(super) const PHRASES: [(Kind, &[&str]); 4] = [
             "letter only",
             "letter of the correct",
             "letter of your choice",
-        ],
+        ]),
     ),
     (
         Kind::Number,
-        &[
+        Phrases::new(&[
             "single number",
             "only the number",
             "only a number",
@@ -57,11 +57,11 @@ pub(super) const PHRASES: [(Kind, &[&str]); 4] = [
             "only an integer",
             "only the integer",
             "numeric answer only",
-        ],
+        ]),
     ),
     (
         Kind::Label,
-        &[
+        Phrases::new(&[
             "single word",
             "one word",
             "only the label",
@@ -71,7 +71,7 @@ pub(super) const PHRASES: [(Kind, &[&str]); 4] = [
             "true or false",
             "only the category",
             "only the name of the",
-        ],
+        ]),
     ),
 ];
 

@@ -306,7 +306,8 @@ class Exchange {
     this.#meter(source);
   }
 
-  // Until its end it is not over for the host: else who leaves early would take the last word with them.
+  // Until its end it is not over for the host: else who leaves early would take the last word with them. Of who leaves while
+  // an answer's head is awaited the host tells late, or not at all.
   #stay() {
     if (this.#ended === null) this.#ctx.waitUntil(new Promise((resolve) => (this.#ended = resolve)));
   }
