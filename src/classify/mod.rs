@@ -165,26 +165,35 @@ impl Classifier {
     where
         I: Iterator<Item = Text<'b>> + Clone,
     {
-        self.classify_next(pieces, &mut Last::default())
+        let mut last = Last::default();
+        let guess = self.guess_next(pieces, &mut last);
+        self.judgement(guess, &last)
     }
 
-    /// The same, where a conversation is judged turn by turn: `pieces` are those of the call before and more.
-    pub(crate) fn classify_next<'b, I>(&self, pieces: I, last: &mut Last) -> Judgement
+    /// The same but for the task, where a conversation is judged turn by turn: `pieces` are those of the call before and
+    /// more.
+    pub(crate) fn guess_next<'b, I>(&self, pieces: I, last: &mut Last) -> Guess
     where
         I: Iterator<Item = Text<'b>> + Clone,
     {
         let (newest, earlier) = turns(pieces.clone());
-        let before = |last: &Last| match last.of(earlier) {
-            Some(known) => known,
-            None => self.judge(&self.shape(earlier.pieces(pieces.clone()), EARLIER)),
-        };
         let shape = self.shape(newest.pieces(pieces.clone()), NEWEST);
-        let own = self.judge(&shape);
-        let inherits = shape.words < FOLLOW_UP && earlier.bytes > 0 && !stands_alone(own.task);
-        let before = if inherits { before(last) } else { own };
-        *last = Last { turn: newest, own };
+        let own = self.guess(&shape);
+        let known = core::mem::replace(last, Last { turn: newest, own, shape: Some(shape), leant_on: None });
+        let Some(shape) = &last.shape else { return own };
+        let inherits = shape.words < FOLLOW_UP && earlier.bytes > 0 && !stands_alone(self.task(shape));
+        if !inherits {
+            return own;
+        }
+        let (before, of) = match known.of(earlier) {
+            Some(before) => (before, known.shape),
+            None => {
+                let shape = self.shape(earlier.pieces(pieces), EARLIER);
+                (self.guess(&shape), Some(shape))
+            }
+        };
         // "Yes, go on" is about as hard as what it answers.
-        if !inherits || (before.gain <= own.gain && shape.words > 3) {
+        if before.gain <= own.gain && shape.words > 3 {
             return own;
         }
         let mix = |own: u32, before: u32| {
@@ -193,22 +202,36 @@ impl Classifier {
         };
         let gain = mix(own.gain, before.gain);
         let confidence = mix(u32::from(own.confidence), u32::from(before.confidence)) as u16;
-        Judgement { difficulty: Difficulty::rounded(gain), gain, task: before.task, confidence }
+        last.leant_on = of;
+        Guess { gain, confidence }
     }
 
-    fn judge(&self, shape: &shape::Shape) -> Judgement {
+    /// A guess with the task of its turn; `last` is what the guess left there.
+    pub(crate) fn judgement(&self, guess: Guess, last: &Last) -> Judgement {
+        let shape = last.leant_on.as_ref().or(last.shape.as_ref());
+        let task = shape.map_or(Task::Chat, |shape| self.task(shape));
+        let Guess { gain, confidence } = guess;
+        Judgement { difficulty: guess.difficulty(), gain, task, confidence }
+    }
+
+    fn guess(&self, shape: &shape::Shape) -> Guess {
         if shape.words == 0 {
-            return Judgement { difficulty: Difficulty::LOWEST, gain: 0, task: Task::Chat, confidence: 0 };
+            return Guess::default();
         }
         let values = self.weights.neutral(shape);
         let gain = self.weights.gain(self.weights.raw(&values));
         let unknown = self.weights.unknown(&values);
-        let scores = self.weights.tasks(shape, &values);
-        let best = scores.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at));
-        let task = best.and_then(|(at, _)| Task::ALL.get(at)).copied().unwrap_or_default();
         let confidence = 1000u32.saturating_sub(unknown * STRANGE) * trust(shape) / 1000;
-        let confidence = confidence as u16;
-        Judgement { difficulty: Difficulty::rounded(gain), gain, task, confidence }
+        Guess { gain, confidence: confidence as u16 }
+    }
+
+    fn task(&self, shape: &shape::Shape) -> Task {
+        if shape.words == 0 {
+            return Task::Chat;
+        }
+        let scores = self.weights.tasks(shape, &self.weights.neutral(shape));
+        let best = scores.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at));
+        best.and_then(|(at, _)| Task::ALL.get(at)).copied().unwrap_or_default()
     }
 }
 
@@ -259,16 +282,36 @@ struct Turn {
     bytes: usize,
 }
 
-/// The turn of a conversation that was judged last, by itself.
+/// A judgement but for the task, which takes as long again and is asked for of the newest turn alone.
 #[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Guess {
+    gain: u32,
+    confidence: u16,
+}
+
+impl Guess {
+    pub(crate) fn difficulty(self) -> Difficulty {
+        Difficulty::rounded(self.gain)
+    }
+
+    pub(crate) const fn is_sure(self) -> bool {
+        self.confidence >= UNSURE
+    }
+}
+
+/// The turn of a conversation that was judged last, by itself.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Last {
     turn: Turn,
-    own: Judgement,
+    own: Guess,
+    shape: Option<shape::Shape>,
+    /// Of the turn before, where it is about the same.
+    leant_on: Option<shape::Shape>,
 }
 
 impl Last {
-    /// The judgement, where it is of this turn and the bound of [`EARLIER`] leaves nothing of it out.
-    fn of(&self, turn: Turn) -> Option<Judgement> {
+    /// What was thought of it, where it is of this turn and the bound of [`EARLIER`] leaves nothing of it out.
+    fn of(&self, turn: Turn) -> Option<Guess> {
         // Each piece brings a line end along.
         let most = turn.bytes.saturating_add((turn.end - turn.start).saturating_mul(2));
         (self.turn == turn && most <= EARLIER).then_some(self.own)

@@ -7,7 +7,7 @@ use core::cell::OnceCell;
 use super::Router;
 use crate::{
     agent::{Hints, Turn, brief::Brief, is_aside},
-    classify::{Classifier, Difficulty, Judgement, Last, Text, UNSURE},
+    classify::{Classifier, Difficulty, Guess, Judgement, Last, Text},
     wire::{
         Dialect, Role,
         request::{Part, PartKind, RequestView, Unreadable},
@@ -28,7 +28,7 @@ pub(super) struct Judge<'a> {
 
 /// What the classifier thought of the turn that was judged last.
 enum Newest {
-    Read(Option<Judgement>),
+    Read(Option<Guess>),
     /// Its parts end here; it has a place among agents' tasks, and its difficulty did not need the classifier.
     Unread(usize),
 }
@@ -58,17 +58,18 @@ impl<'a> Judge<'a> {
             self.newest = Newest::Unread(turn.parts.end);
             return Some(self.router.classifier.threshold(place));
         }
-        let judgement = self.said.judge(turn.parts.end);
-        self.newest = Newest::Read(judgement);
-        judgement.filter(|judgement| judgement.confidence >= UNSURE).map(|judgement| judgement.difficulty)
+        let guess = self.said.guess(turn.parts.end);
+        self.newest = Newest::Read(guess);
+        guess.filter(|guess| guess.is_sure()).map(Guess::difficulty)
     }
 
     /// What the classifier thinks of the turn that was judged last, sure of it or not.
     pub(super) fn newest(mut self) -> Option<Judgement> {
-        match self.newest {
-            Newest::Read(judgement) => judgement,
-            Newest::Unread(end) => self.said.judge(end),
-        }
+        let guess = match self.newest {
+            Newest::Read(guess) => guess,
+            Newest::Unread(end) => self.said.guess(end),
+        };
+        guess.map(|guess| self.said.judgement(guess))
     }
 }
 
@@ -82,7 +83,9 @@ pub fn judge_body(
     body: &[u8],
 ) -> Result<Option<Judgement>, Unreadable> {
     let view = RequestView::read(dialect, body)?;
-    Ok(Said::new(classifier, body, &view.parts).judge(view.parts.len()))
+    let mut said = Said::new(classifier, body, &view.parts);
+    let guess = said.guess(view.parts.len());
+    Ok(guess.map(|guess| said.judgement(guess)))
 }
 
 /// What was said in a conversation, judged turn by turn.
@@ -103,7 +106,7 @@ impl<'b, 'r> Said<'b, 'r> {
 
     /// What is thought of the newest turn among so many parts; `None` where there is no text to judge. Later calls are of
     /// more parts.
-    fn judge(&mut self, parts: usize) -> Option<Judgement> {
+    fn guess(&mut self, parts: usize) -> Option<Guess> {
         let texts = self.texts.get_or_init(|| {
             let text = |(number, part): (usize, &Part)| {
                 let raw = part.span.of(self.body);
@@ -118,6 +121,11 @@ impl<'b, 'r> Said<'b, 'r> {
         if texts.is_empty() {
             return None;
         }
-        Some(self.classifier.classify_next(texts.iter().map(|(_, text)| *text), &mut self.last))
+        Some(self.classifier.guess_next(texts.iter().map(|(_, text)| *text), &mut self.last))
+    }
+
+    /// The newest guess, and what is asked for.
+    fn judgement(&self, guess: Guess) -> Judgement {
+        self.classifier.judgement(guess, &self.last)
     }
 }
