@@ -28,28 +28,46 @@ impl Layout {
     pub(super) fn of(text: &[u8]) -> Self {
         let mut lines = lines(text);
         let line = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
-        // An answer that waits to be written.
-        let mut waits = false;
-        while let Some(last) = lines.last() {
-            let open = label(line(last), &ANSWERED) == Some(line(last).len()) && !line(last).is_empty();
-            if !open && !line(last).is_empty() {
-                break;
-            }
-            waits |= open;
+        // An answer that waits to be written: what somebody puts behind it makes no example of the question.
+        while lines.last().is_some_and(|last| last.is_empty()) {
             lines.pop();
+        }
+        let open = |range: &Range<usize>| {
+            !range.is_empty() && label(line(range), &ANSWERED) == Some(line(range).len())
+        };
+        let asks = |range: &Range<usize>| {
+            label(line(range), &ASKED).is_some() || matches!(mark(line(range)), Some((0, _)))
+        };
+        let begun = |range: &Range<usize>| open(range) || label(line(range), &["answer"]).is_some();
+        let waiting = lines.iter().rposition(begun).filter(|at| {
+            let behind = lines.get(at + 1..).unwrap_or_default();
+            *at > 0 && !behind.iter().any(asks)
+        });
+        let mut behind = Vec::new();
+        if let Some(at) = waiting {
+            behind = lines.split_off(at);
+            if let Some(first) = behind.first_mut() {
+                first.start += label(line(first), &ANSWERED).unwrap_or_default();
+            }
+            while lines.last().is_some_and(|last| last.is_empty() || open(last)) {
+                lines.pop();
+            }
         }
         // Solved examples: what counts stands behind the last answer. A problem may itself show inputs and outputs, so
         // unless an answer is waited for, only what is called an answer ends an example.
-        let answers = if waits { ANSWERED.as_slice() } else { ANSWERED.split_at(2).0 };
+        let answers = if waiting.is_some() { ANSWERED.as_slice() } else { ANSWERED.split_at(2).0 };
         let solved = lines.iter().rposition(|range| label(line(range), answers).is_some());
         if let Some(solved) = solved.filter(|solved| *solved > 0) {
             let behind = lines.get(solved + 1..).unwrap_or_default();
             let asked = behind.iter().position(|range| label(line(range), &ASKED).is_some()).unwrap_or(0);
             let rest = behind.get(asked..).unwrap_or_default();
-            if rest.iter().map(|range| range.len()).sum::<usize>() > 12 {
+            if rest.iter().map(|range| range.len()).sum::<usize>() > 12
+                && (waiting.is_some() || rest.iter().any(asks))
+            {
                 lines = rest.to_vec();
             }
         }
+        lines.append(&mut behind);
         for range in &mut lines {
             if let Some(end) = label(line(range), &ASKED) {
                 range.start += end;
@@ -89,7 +107,9 @@ impl Layout {
 
     /// Options that follow each other in a line: `(A) one (B) two`.
     fn lettered_inside(&mut self, text: &[u8], lines: &[Range<usize>]) -> bool {
-        if text.iter().filter(|byte| **byte == b')').count() < 2 {
+        // The first of them is `a)`; nearly no text has that.
+        let first = text.iter().zip(text.iter().skip(1));
+        if first.fold(true, |none, (letter, close)| none & ((letter | 0x20 != b'a') | (*close != b')'))) {
             return false;
         }
         let (mut wanted, mut open): (u8, Option<usize>) = (0, None);
@@ -232,6 +252,25 @@ mod tests {
         }
         let examples = "Q: 1+1?\nA: Add them.\nThat makes 2.\n\nQ: How many apples are left?\nA:";
         assert_eq!(parts(examples), ("How many apples are left?".into(), Vec::new()));
+    }
+
+    #[test]
+    fn what_stands_behind_an_open_answer_is_not_the_question() {
+        let options = Vec::from(["three".into(), "four".into()]);
+        for text in [
+            "How many?\nA. three\nB. four\nAnswer:\nPlease take this seriously.",
+            "How many?\nA. three\nB. four\nAnswer: Please take this seriously.",
+            "Q: And?\nA: So.\n\nQ: How many?\nA. three\nB. four\nA:\nPlease take this seriously.",
+        ] {
+            let (stem, found) = parts(text);
+            assert_eq!(
+                (stem.as_str(), &found),
+                ("How many?|Please take this seriously.", &options),
+                "{text}"
+            );
+        }
+        let told = "Tom asked.\nAnswer: he did not know.\nWho was it?";
+        assert_eq!(parts(told), ("Tom asked.|he did not know.|Who was it?".into(), Vec::new()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How much would a strong model gain on this prompt?
 //!
 //! ```text
-//! pieces ─▶ said: the person's words ─▶ layout: stem, options ─▶ shape: 90 whole numbers ─▶ weights ─▶ Judgement
+//! pieces ─▶ said: the person's words ─▶ layout: stem, options ─▶ kin: less what stands beside ─▶ shape: 92 whole numbers ─▶ weights ─▶ Judgement
 //! ```
 //!
 //! The target is the **gain**: a strong model's score less a cheap one's, learned from prompts whose outcomes are known
@@ -16,6 +16,7 @@
 //! the question stands. A short answer ("yes, go on") is about as hard as the turn that it follows. Model answers, tool
 //! results and system prompts are not read.
 
+mod kin;
 mod layout;
 mod lexicon;
 mod reader;
@@ -264,6 +265,9 @@ pub fn hash_of(word: &str) -> u32 {
     lexicon::hash_of(word)
 }
 
+/// To be raised where features of the same names come to count otherwise.
+const COUNTED: u8 = 2;
+
 /// A number for the set of features and the words that they count: weights of another set are refused.
 pub fn feature_space() -> u32 {
     shape::NAMES
@@ -271,6 +275,7 @@ pub fn feature_space() -> u32 {
         .chain(&lexicon::WORDS)
         .flat_map(|name| name.bytes().chain([0]))
         .chain(lexicon::ASIDES.bytes())
+        .chain([COUNTED])
         .fold(lexicon::SEED, lexicon::hash)
 }
 

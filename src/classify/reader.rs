@@ -1,7 +1,10 @@
 //! From sentences to counts: one walk over the bytes of a text, a word at a time.
 
+use alloc::vec::Vec;
+
 use super::{
-    lexicon::{Lexicon, Mask, SEED, hash, phrase},
+    kin::{Name, Sentence, name},
+    lexicon::{Lexicon, List, Mask, SEED, hash, phrase},
     tally::{Count, Tally, by_length, ending, one, when},
 };
 
@@ -18,16 +21,19 @@ pub(super) struct Reader<'l> {
     pub(super) seen: [u64; 64],
     seen_before: [u64; 64],
     pub(super) sentence: Tally,
-    pub(super) whole: Tally,
-    /// All sentences, asides too.
-    pub(super) everything: Tally,
-    pub(super) sentences: u32,
+    /// The sentences before it.
+    pub(super) sentences: Vec<Sentence>,
+    /// What the sentences are about.
+    pub(super) names: Vec<Name>,
+    /// Where the names of the sentence that is being read begin.
+    names_from: usize,
+    pub(super) line: usize,
     aside: bool,
-    pub(super) longest: u32,
-    pub(super) last: u32,
-    pub(super) last_asks: bool,
-    pub(super) asking_words: u32,
-    pub(super) opening: Mask,
+    opening: Mask,
+    /// The last byte since the last word that is neither letter nor space; 0 for none.
+    mark: u8,
+    /// Whether the last word had a capital.
+    capital: bool,
     /// Phrases of the two words before and of the one before; 0 at the start of a sentence.
     two: u32,
     one: u32,
@@ -44,6 +50,8 @@ struct Word {
     foreign: u32,
     /// The last four letters in lower case.
     end: u32,
+    /// The beginning: the first six letters, hashed.
+    start: u32,
     inner: bool,
 }
 
@@ -54,7 +62,7 @@ struct Number {
 }
 
 impl Word {
-    const NONE: Self = Self { hash: SEED, letters: 0, upper: 0, foreign: 0, end: 0, inner: false };
+    const NONE: Self = Self { hash: SEED, letters: 0, upper: 0, foreign: 0, end: 0, start: 0, inner: false };
 }
 
 impl<'l> Reader<'l> {
@@ -69,14 +77,13 @@ impl<'l> Reader<'l> {
             seen: [0; 64],
             seen_before: [0; 64],
             sentence: Tally::EMPTY,
-            whole: Tally::EMPTY,
-            everything: Tally::EMPTY,
-            sentences: 0,
+            sentences: Vec::with_capacity(16),
+            names: Vec::with_capacity(128),
+            names_from: 0,
+            line: 0,
             aside: false,
-            longest: 0,
-            last: 0,
-            last_asks: false,
-            asking_words: 0,
+            mark: 0,
+            capital: false,
             opening: 0,
             two: 0,
             one: 0,
@@ -104,11 +111,14 @@ impl<'l> Reader<'l> {
                 0x80.. => {
                     let (code, used) = decode(rest);
                     self.foreign(code, rest.get(..used).unwrap_or_default());
-                    self.before = 0;
+                    (self.before, self.mark) = (0, 0x80);
                     rest = rest.get(used..).unwrap_or_default();
                     continue;
                 }
-                _ => self.mark(byte, after.first().copied().unwrap_or(b'\n')),
+                _ => {
+                    self.mark(byte, after.first().copied().unwrap_or(b'\n'));
+                    self.mark = byte;
+                }
             }
             self.before = byte;
             rest = after;
@@ -122,12 +132,13 @@ impl<'l> Reader<'l> {
         self.end_number();
         let mut word = self.word;
         let mut hashed = word.hash;
-        let (mut length, mut upper) = (0, 0);
+        let (mut length, mut upper, mut start) = (0, 0, 0);
         for &byte in text {
             let lower = byte | 0x20;
             if !lower.is_ascii_lowercase() {
                 break;
             }
+            start = if length == BEGINNING { hashed } else { start };
             hashed = hash(hashed, lower);
             upper += u32::from(!byte >> 5 & 1);
             length += 1;
@@ -142,6 +153,9 @@ impl<'l> Reader<'l> {
             Some(last) => u32::from_be_bytes(*last) | 0x2020_2020,
             None => run.iter().fold(word.end, |end, byte| end << 8 | u32::from(byte | 0x20)),
         };
+        if word.start == 0 {
+            word.start = if length > BEGINNING { start } else { hashed };
+        }
         self.before = run.last().copied().unwrap_or_default();
         if let Some((b' ', behind)) = rest.split_first() {
             self.word = Word::NONE;
@@ -200,8 +214,12 @@ impl<'l> Reader<'l> {
                 self.sentence.list_each(mask);
                 self.sentence.add_word([0, when(mask != 0, Count::Known), 0, 0]);
                 self.remember(pair);
+                if self.word.foreign > 0 {
+                    self.names.push(name(pair));
+                }
                 self.sentence.add(Count::Wide, 1);
-                self.word = Word { hash: alone, letters: 0, upper: 0, foreign: 1, end: 0, inner: false };
+                self.word =
+                    Word { hash: alone, letters: 0, upper: 0, foreign: 1, end: 0, start: 0, inner: false };
             }
             _ => {
                 let (lower, upper) = lower(code);
@@ -216,6 +234,9 @@ impl<'l> Reader<'l> {
                 }
                 self.word.upper += u32::from(upper);
                 self.word.end = 0;
+                if self.word.letters as usize <= BEGINNING {
+                    self.word.start = self.word.hash;
+                }
                 // Korean words begin with what a dictionary has, and end with particles.
                 if matches!(code, 0xAC00..0xD7B0) && self.word.letters == 2 {
                     let mask = self.lexicon.lists(self.word.hash);
@@ -242,12 +263,29 @@ impl<'l> Reader<'l> {
     }
 
     fn count(&mut self, word: Word) {
+        let (mark, capital) = (core::mem::take(&mut self.mark), self.capital);
+        self.capital = word.upper > 0;
         let new = self.remember(word.hash);
-        let set = self.lexicon.set(word.hash);
+        let lexicon = self.lexicon;
+        let set = lexicon.set(word.hash);
+        // A capital on a word that opens sentences, where none is due: what stands before it had no full stop.
+        if (word.upper == 1) & !capital & (word.letters > 1)
+            && set.mask & OPENING != 0
+            && !matches!(
+                mark,
+                b',' | b':' | b'"' | b'\'' | b'(' | b'-' | b'.' | b'`' | b'*' | b'_' | b'$' | 0x80..
+            )
+            && self.sentence.get(Count::Words) > 0
+        {
+            self.end_sentence(false);
+        }
         let sentence = &mut self.sentence;
         let begins = sentence.get(Count::Words) == 0;
-        if begins && self.sentences == 0 {
+        if begins {
             self.opening = set.mask;
+        }
+        if letters_of(&word) && set.mask & EMPTY_WORDS == 0 {
+            self.names.push(name(word.start));
         }
         let letters = word.letters;
         sentence.add(Count::Letters, letters);
@@ -369,21 +407,51 @@ impl<'l> Reader<'l> {
             return;
         }
         self.sentence = Tally::EMPTY;
-        self.everything.take_in(&sentence);
         if aside {
             self.seen = self.seen_before;
-            return;
+        } else {
+            self.seen_before = self.seen;
         }
-        self.seen_before = self.seen;
-        self.whole.take_in(&sentence);
-        self.sentences += 1;
-        (self.last, self.last_asks) = (words, asks);
-        self.longest = self.longest.max(words);
-        if asks {
-            self.asking_words += words;
-        }
+        let names = (self.names_from, self.names.len());
+        self.names_from = names.1;
+        let opening = core::mem::take(&mut self.opening);
+        self.sentences.push(Sentence {
+            tally: sentence,
+            words,
+            asks,
+            aside,
+            opening,
+            line: self.line,
+            names,
+        });
     }
 }
+
+const fn letters_of(word: &Word) -> bool {
+    word.letters > 3 || word.foreign > 0
+}
+
+/// Letters of the beginning of a word, by which its forms are alike.
+const BEGINNING: usize = 6;
+
+/// Lists of words that open sentences.
+const OPENING: Mask = 1 << List::Which as usize
+    | 1 << List::Factoid as usize
+    | 1 << List::Premise as usize
+    | 1 << List::Compute as usize
+    | 1 << List::Prove as usize
+    | 1 << List::Explain as usize
+    | 1 << List::Grammar as usize;
+
+/// Lists of words that say nothing of what a text is about.
+const EMPTY_WORDS: Mask = 1 << List::Negation as usize
+    | 1 << List::Which as usize
+    | 1 << List::Factoid as usize
+    | 1 << List::Quantifier as usize
+    | 1 << List::Speaker as usize
+    | 1 << List::Grammar as usize
+    | 1 << List::Chat as usize
+    | 1 << List::Hedge as usize;
 
 /// One character of UTF-8 and its length.
 fn decode(bytes: &[u8]) -> (u32, usize) {

@@ -4,7 +4,10 @@
 //! share in thousandths, or a small count. Sentences that talk about the answer's form ("think step by step", "answer
 //! with the letter") are not counted, unless there is nothing else.
 
+use alloc::vec::Vec;
+
 use super::{
+    kin::{self, Asked, Sentence},
     layout::Layout,
     lexicon::{LISTS, Lexicon, List, Mask},
     reader::{Common, Reader},
@@ -149,47 +152,93 @@ impl Shape {
     pub(super) fn of(text: &[u8], lexicon: &Lexicon, common: Common<'_>) -> Self {
         let layout = Layout::of(text);
         let mut reader = Reader::new(lexicon, common);
-        let mut lines = 0u32;
-        for range in &layout.stem {
+        let before_options = layout.options.first().map_or(usize::MAX, |option| option.start);
+        let mut asked = 0;
+        for (number, range) in layout.stem.iter().enumerate() {
             let line = text.get(range.clone()).unwrap_or_default();
             if line.is_empty() {
                 continue;
             }
-            let read = reader.sentences;
-            reader.before = b'\n';
+            (reader.before, reader.line) = (b'\n', number);
             reader.text(line);
             // Prose that was broken into lines goes on; a line that ends in a letter of its own is a sentence.
             if !line.last().is_some_and(u8::is_ascii_alphanumeric) || line.len() < 60 {
                 reader.end_sentence(false);
             }
-            // A line of asides is none.
-            lines += u32::from(reader.sentences > read || reader.sentence.get(Count::Words) > 0);
+            if range.start < before_options {
+                asked = reader.sentences.iter().rposition(|sentence| !sentence.aside).unwrap_or_default();
+            }
         }
         reader.end_sentence(false);
-        let ends_in = |mark: &[u8]| {
-            layout
-                .stem
-                .iter()
-                .rev()
-                .map(|range| text.get(range.clone()).unwrap_or_default())
-                .find(|line| !line.is_empty())
-                .is_some_and(|line| line.ends_with(mark))
-        };
-        let ends_in_colon = ends_in(b":");
-        if reader.whole.get(Count::Words) + reader.whole.get(Count::Wide) + reader.whole.get(Count::Numbers)
-            < 3
-        {
-            reader.whole = reader.everything;
-            reader.sentences = reader.sentences.max(1);
+        let mut sentences = core::mem::take(&mut reader.sentences);
+        let names = reader.names.len();
+        let mut options = Options::of(text, &layout, &mut reader);
+        let asked = (options.count > 0).then(|| {
+            let end = options.behind.first().map_or(reader.names.len(), |sentence| sentence.names.0);
+            Asked { names: names..end, words: options.words, sentence: asked }
+        });
+        sentences.append(&mut options.behind);
+        kin::set_apart(&mut sentences, &reader.names, asked);
+        let mut stem = Stem::of(&sentences, |sentence| !sentence.aside);
+        if stem.tally.get(Count::Words) + stem.tally.get(Count::Wide) + stem.tally.get(Count::Numbers) < 3 {
+            stem = Stem::of(&sentences, |_| true);
         }
-        let stem = reader.whole;
-        let options = Options::of(text, &layout, &mut reader);
-        numbers(&reader, &stem, lines, ends_in_colon, &options)
+        let last = layout.stem.get(stem.last_line).cloned().unwrap_or_default();
+        stem.ends_in_colon = text.get(last).is_some_and(|line| line.ends_with(b":"));
+        numbers(reader.seen, &stem, &options)
+    }
+}
+
+/// What is counted of the sentences of the stem.
+struct Stem {
+    tally: Tally,
+    lines: u32,
+    sentences: u32,
+    longest: u32,
+    /// Words of the last one.
+    last: u32,
+    last_asks: bool,
+    last_line: usize,
+    asking_words: u32,
+    opening: Mask,
+    ends_in_colon: bool,
+}
+
+impl Stem {
+    fn of(sentences: &[Sentence], counts: impl Fn(&Sentence) -> bool) -> Self {
+        let mut found = Self {
+            tally: Tally::EMPTY,
+            lines: 0,
+            sentences: 0,
+            longest: 0,
+            last: 0,
+            last_asks: false,
+            last_line: usize::MAX,
+            asking_words: 0,
+            opening: 0,
+            ends_in_colon: false,
+        };
+        for sentence in sentences.iter().filter(|sentence| counts(sentence)) {
+            if found.sentences == 0 {
+                found.opening = sentence.opening;
+            }
+            found.tally.take_in(&sentence.tally);
+            found.lines += u32::from(sentence.line != found.last_line);
+            found.sentences += 1;
+            found.longest = found.longest.max(sentence.words);
+            (found.last, found.last_asks, found.last_line) = (sentence.words, sentence.asks, sentence.line);
+            if sentence.asks {
+                found.asking_words += sentence.words;
+            }
+        }
+        found
     }
 }
 
 /// What is counted of the options apart.
 struct Options {
+    tally: Tally,
+    behind: Vec<Sentence>,
     count: u32,
     words: u32,
     letters: u32,
@@ -202,15 +251,32 @@ struct Options {
 impl Options {
     /// Goes on with the reader of the stem, which then has counted the whole.
     fn of(text: &[u8], layout: &Layout, reader: &mut Reader<'_>) -> Self {
-        let mut found =
-            Self { count: 0, words: 0, letters: 0, shortest: u32::MAX, longest: 0, numeric: 0, shared: 0 };
-        for range in &layout.options {
-            reader.sentence = Tally::EMPTY;
-            reader.before = b' ';
+        let mut found = Self {
+            tally: Tally::EMPTY,
+            behind: Vec::new(),
+            count: 0,
+            words: 0,
+            letters: 0,
+            shortest: u32::MAX,
+            longest: 0,
+            numeric: 0,
+            shared: 0,
+        };
+        let mut several = false;
+        for (at, range) in layout.options.iter().enumerate() {
+            (reader.sentence, reader.before) = (Tally::EMPTY, b' ');
             reader.text(text.get(range.clone()).unwrap_or_default());
-            let tally = reader.sentence;
-            reader.whole.take_in(&tally);
-            reader.sentence = Tally::EMPTY;
+            reader.end_sentence(false);
+            // What follows on the last option, where no other has more than a sentence, is none of it.
+            if at + 1 == layout.options.len() && !several && reader.sentences.len() > 1 {
+                found.behind = reader.sentences.split_off(1);
+            }
+            several |= reader.sentences.len() > 1;
+            let mut tally = Tally::EMPTY;
+            for sentence in reader.sentences.drain(..) {
+                tally.take_in(&sentence.tally);
+            }
+            found.tally.take_in(&tally);
             let own = tally.get(Count::Words) + tally.get(Count::Wide) * 5 / 8;
             let letters =
                 tally.get(Count::Letters) + tally.get(Count::Wide) * 5 / 2 + tally.get(Count::Digits);
@@ -226,8 +292,11 @@ impl Options {
     }
 }
 
-fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, options: &Options) -> Shape {
-    let whole = &reader.whole;
+fn numbers(seen: [u64; 64], found: &Stem, options: &Options) -> Shape {
+    let stem = &found.tally;
+    let mut whole = *stem;
+    whole.take_in(&options.tally);
+    let whole = &whole;
     let of = |count| whole.get(count);
     let wide = of(Count::Wide);
     let words_of = |tally: &Tally| tally.get(Count::Words) + tally.get(Count::Wide) * 5 / 8;
@@ -242,19 +311,19 @@ fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, o
         || listed(List::Foreign) > listed(List::Grammar);
     let bit = |mask: Mask, list: List| i32::from(mask & 1 << list as usize != 0);
     let wh = [List::Which, List::Factoid, List::HowMany, List::Explain];
-    let opens_question = wh.into_iter().any(|list| bit(reader.opening, list) > 0);
+    let opens_question = wh.into_iter().any(|list| bit(found.opening, list) > 0);
     let orders = [List::Compute, List::Prove, List::Write, List::Name, List::Translate, List::Summarise];
-    let opens_order = orders.into_iter().any(|list| bit(reader.opening, list) > 0);
+    let opens_order = orders.into_iter().any(|list| bit(found.opening, list) > 0);
     let spread = if options.count > 0 { log(options.longest) - log(options.shortest) } else { 0 };
     let own = [
         log(letters),
         log(words),
-        log(lines + options.count),
-        log(reader.sentences),
+        log(found.lines + options.count),
+        log(found.sentences),
         log(letters_of(stem)),
         log(words_of(stem)),
         share(of(Count::Letters), of(Count::Words).max(1)) / 8,
-        log(words_of(stem).checked_div(reader.sentences).unwrap_or_default()),
+        log(words_of(stem).checked_div(found.sentences).unwrap_or_default()),
         per_word(Count::Long),
         per_word(Count::Short),
         per_word(Count::Distinct),
@@ -277,8 +346,8 @@ fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, o
         log(options.letters.checked_div(options.count).unwrap_or_default()),
         spread,
         share(options.numeric, options.count),
-        i32::from(reader.last_asks),
-        i32::from(ends_in_colon),
+        i32::from(found.last_asks),
+        i32::from(found.ends_in_colon),
         of(Count::Questions).min(4) as i32,
         share(of(Count::Rare), of(Count::Plain).max(4)),
         per_word(Count::Past),
@@ -290,8 +359,8 @@ fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, o
         log(of(Count::Code)),
         log(of(Count::Names)),
         log(of(Count::Blanks)),
-        log(reader.last),
-        log(reader.longest),
+        log(found.last),
+        log(found.longest),
         share(options.shared, options.words),
         per_word(Count::Single),
         share(listed(List::Grammar), words.max(4)),
@@ -300,7 +369,7 @@ fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, o
         i32::from(foreign),
         i32::from(opens_question),
         i32::from(opens_order),
-        share(reader.asking_words, words_of(stem)),
+        share(found.asking_words, words_of(stem)),
     ];
     let mut values = [0; FEATURES];
     let narrow = |value: i32| i16::try_from(value).unwrap_or(i16::MAX);
@@ -313,5 +382,5 @@ fn numbers(reader: &Reader<'_>, stem: &Tally, lines: u32, ends_in_colon: bool, o
     let other_script = (of(Count::Foreign) + wide) * 2 > words;
     let told = words.saturating_sub(of(Count::Single));
     let familiar = if told == 0 { 1000 } else { share(of(Count::Known).min(told), told) as u16 };
-    Shape { values, words, seen: reader.seen, foreign, familiar, other_script }
+    Shape { values, words, seen, foreign, familiar, other_script }
 }

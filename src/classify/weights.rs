@@ -70,8 +70,8 @@ struct Tree {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     feature: u8,
-    left: u8,
-    right: u8,
+    /// Where to go up to the threshold, and above it.
+    next: [u8; 2],
     threshold: i16,
 }
 
@@ -305,14 +305,13 @@ impl Weights {
             bare: count == 0,
         });
         for place in 0..count {
-            let node =
-                Node { feature: bytes.u8()?, left: bytes.u8()?, right: bytes.u8()?, threshold: bytes.i16()? };
+            let node = Node { feature: bytes.u8()?, next: bytes.take()?, threshold: bytes.i16()? };
             // Children stand behind their parent, so that every walk ends.
             let fits = |child: u8| match child.checked_sub(LEAF) {
                 Some(leaf) => leaf <= count,
                 None => child > place && child < count,
             };
-            if usize::from(node.feature) >= FEATURES || !fits(node.left) || !fits(node.right) {
+            if usize::from(node.feature) >= FEATURES || !node.next.into_iter().all(fits) {
                 return Err(WeightsError::Malformed);
             }
             self.nodes.push(node);
@@ -328,7 +327,9 @@ impl Weights {
         while at & LEAF == 0 {
             let Some(node) = self.nodes.get(tree.nodes as usize + usize::from(at)) else { break };
             let value = values.get(usize::from(node.feature)).copied().unwrap_or_default();
-            at = if value <= node.threshold { node.left } else { node.right };
+            // Chosen by place: which way it goes is anybody's guess.
+            let [low, high] = node.next;
+            at = if value > node.threshold { high } else { low };
         }
         self.leaves.get(tree.leaves as usize + usize::from(at & !LEAF)).copied().unwrap_or_default()
     }

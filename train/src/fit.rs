@@ -37,10 +37,10 @@ impl Settings {
     /// Those that ship.
     pub const SHIPPED: Self = Self {
         seed: 20_261_127,
-        line: Penalties { alpha: 0.01, apart: 0.1, level: 0.5, consistency: 0.3 },
+        line: Penalties { alpha: 0.01, apart: 0.1, level: 0.5, consistency: 1.0 },
         pair_of_line: 0.1,
         pair_of_trees: 0.6,
-        growth: Growth { trees: 120, leaves: 15, rate: 0.07, least_rows: 180, penalty: 40.0, features: 500 },
+        growth: Growth { trees: 72, leaves: 15, rate: 0.12, least_rows: 180, penalty: 40.0, features: 500 },
         share_of_trees: 0.5,
         own: 0.2,
     };

@@ -1,0 +1,171 @@
+//! Which sentences belong together, and which only stand beside the question.
+//!
+//! What is put before or behind a question (a plea, a signature, a pasted line) has no word in common with it, as a rule.
+//! Sentences that share a word are kin, and so are their kin; the family with most to say is the question. A short sentence
+//! at either end that stands outside of it is not counted: one at each end, since questions too begin with sentences that
+//! only set the scene, and more of those are lost than remarks are found.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::{
+    lexicon::Mask,
+    tally::{Count, Tally},
+};
+
+/// A word that names what a sentence is about, as a number below [`NAMES`].
+pub(super) type Name = u16;
+
+const NAMES: u32 = 2048;
+
+/// A word by the hash of its beginning.
+pub(super) const fn name(hash: u32) -> Name {
+    (hash.wrapping_mul(0x9E37_79B1) >> (u32::BITS - NAMES.ilog2())) as Name
+}
+
+/// A sentence as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sentence {
+    pub(super) tally: Tally,
+    pub(super) words: u32,
+    pub(super) asks: bool,
+    /// Is not counted: only speaks of how to answer, or stands beside the question.
+    pub(super) aside: bool,
+    /// The lists of its first word.
+    pub(super) opening: Mask,
+    /// The number of its line.
+    pub(super) line: usize,
+    /// Where its names stand among all.
+    pub(super) names: (usize, usize),
+}
+
+/// What is known of the options of a question.
+pub(super) struct Asked {
+    /// Where their names stand among all.
+    pub(super) names: Range<usize>,
+    pub(super) words: u32,
+    /// The last sentence before them.
+    pub(super) sentence: usize,
+}
+
+/// Sentences from which on one more beside them moves little.
+const MANY: usize = 32;
+
+/// Words of the longest sentence that may stand beside the question.
+const LONGEST: u32 = 24;
+
+/// Sentences that share a word, or share one with those that do.
+struct Family {
+    names: [u64; NAMES as usize / 64],
+    words: u32,
+    first: usize,
+    last: usize,
+}
+
+impl Family {
+    fn has(&self, names: &[Name]) -> bool {
+        let known = |name: &Name| {
+            self.names.get(usize::from(*name / 64)).is_some_and(|names| names & 1 << (name % 64) != 0)
+        };
+        names.iter().any(known)
+    }
+
+    fn add(&mut self, names: &[Name]) {
+        for name in names {
+            if let Some(place) = self.names.get_mut(usize::from(*name / 64)) {
+                *place |= 1 << (name % 64);
+            }
+        }
+    }
+}
+
+/// Marks as asides what stands beside the question.
+pub(super) fn set_apart(sentences: &mut [Sentence], names: &[Name], options: Option<Asked>) {
+    let counted = |sentence: &Sentence| !sentence.aside;
+    let (Some(first), Some(last)) = (sentences.iter().position(counted), sentences.iter().rposition(counted))
+    else {
+        return;
+    };
+    let short = |at: usize| sentences.get(at).is_some_and(|sentence| sentence.words <= LONGEST);
+    let (short_first, short_last) = (short(first), short(last));
+    if first == last || sentences.len() > MANY || !(short_first || short_last) {
+        return;
+    }
+    let Some(most) = largest(sentences, names, options) else { return };
+    if let Some(sentence) = sentences.get_mut(first) {
+        sentence.aside |= short_first && first < most.start;
+    }
+    if let Some(sentence) = sentences.get_mut(last) {
+        sentence.aside |= short_last && last > most.end;
+    }
+}
+
+/// The first and the last sentence of the family with most words. A question counts double, and options are a large part of
+/// the question before them.
+fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Option<Range<usize>> {
+    let mut families: Vec<Family> = Vec::with_capacity(4);
+    for (at, sentence) in sentences.iter().enumerate().filter(|(_, sentence)| !sentence.aside) {
+        let words = (sentence.words + sentence.tally.get(Count::Numbers)) * if sentence.asks { 2 } else { 1 };
+        let mut own = Family { names: [0; NAMES as usize / 64], words, first: at, last: at };
+        let asked = options.as_ref().filter(|options| options.sentence == at);
+        let parts = [
+            names.get(sentence.names.0..sentence.names.1).unwrap_or_default(),
+            asked.and_then(|options| names.get(options.names.clone())).unwrap_or_default(),
+        ];
+        own.words += asked.map_or(0, |options| options.words * 4);
+        families.retain(|family| {
+            let kin = parts.iter().any(|names| family.has(names));
+            if kin {
+                for (place, more) in own.names.iter_mut().zip(&family.names) {
+                    *place |= more;
+                }
+                own.words += family.words;
+                own.first = own.first.min(family.first);
+            }
+            !kin
+        });
+        parts.iter().for_each(|names| own.add(names));
+        families.push(own);
+    }
+    let most = families.iter().max_by_key(|family| (family.words, family.last))?;
+    Some(most.first..most.last)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::String, vec::Vec};
+
+    use crate::classify::{Classifier, shape::Shape};
+
+    fn shape(text: &str) -> Shape {
+        let quoted = serde_json::to_string(text).unwrap();
+        let raw = &quoted.as_bytes()[1..quoted.len() - 1];
+        Classifier::shipped().shape([raw].into_iter(), 4096)
+    }
+
+    #[test]
+    fn what_stands_beside_a_question_is_not_counted() {
+        let question =
+            "How many gallons of paint cover a fence of forty feet, if a gallon of paint covers eight feet?";
+        let paper = "Which planet has the most moons?\nA. Saturn\nB. Mars\nC. Venus\nAnswer:";
+        for text in [question, paper] {
+            for other in
+                ["We had pasta for lunch.", "Lovely weather over here.", "Nobody reads such stuff anyway."]
+            {
+                for whole in [[other, "\n", text].concat(), [text, "\n", other].concat()] {
+                    assert_eq!(shape(&whole).words, shape(text).words, "{whole}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kin_to_the_question_is_counted() {
+        let parts = ["A train leaves Ulm at nine.", "The train needs two hours.", "When does it arrive?"];
+        let all: Vec<usize> = parts.iter().map(|part| part.split(' ').count()).collect();
+        let whole: String = parts.join(" ");
+        // The question alone shares no word, and is the last.
+        assert_eq!(shape(&whole).words as usize, all.iter().take(2).sum::<usize>());
+        assert_eq!(shape("When does the train arrive? The train needs two hours.").words, 10);
+    }
+}
