@@ -2,8 +2,8 @@
 //!
 //! What is put before or behind a question (a plea, a signature, a pasted line) has no word in common with it, as a rule.
 //! Sentences that share a word are kin, and so are their kin; the family with most to say is the question. A short sentence
-//! at either end that stands outside of it is not counted: one at each end, since questions too begin with sentences that
-//! only set the scene, and more of those are lost than remarks are found.
+//! at either end that stands outside of it is not counted, if it says no more than half as much: one at each end, since questions too begin
+//! with sentences that only set the scene, and more of those are lost than remarks are found.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -91,18 +91,20 @@ pub(super) fn set_apart(sentences: &mut [Sentence], names: &[Name], options: Opt
     if first == last || sentences.len() > MANY || !(short_first || short_last) {
         return;
     }
-    let Some(most) = largest(sentences, names, options) else { return };
+    let Some((most, words)) = largest(sentences, names, options) else { return };
+    // Of a request in two sentences the first is as likely what it is about.
+    let beside = |sentence: &Sentence| sentence.words * 2 <= words;
     if let Some(sentence) = sentences.get_mut(first) {
-        sentence.aside |= short_first && first < most.start;
+        sentence.aside |= short_first && first < most.start && beside(sentence);
     }
     if let Some(sentence) = sentences.get_mut(last) {
-        sentence.aside |= short_last && last > most.end;
+        sentence.aside |= short_last && last > most.end && beside(sentence);
     }
 }
 
-/// The first and the last sentence of the family with most words. A question counts double, and options are a large part of
+/// The first and the last sentence of the family with most words, and how many. A question counts double, and options are a large part of
 /// the question before them.
-fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Option<Range<usize>> {
+fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Option<(Range<usize>, u32)> {
     let mut families: Vec<Family> = Vec::with_capacity(4);
     for (at, sentence) in sentences.iter().enumerate().filter(|(_, sentence)| !sentence.aside) {
         let words = (sentence.words + sentence.tally.get(Count::Numbers)) * if sentence.asks { 2 } else { 1 };
@@ -128,7 +130,7 @@ fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Op
         families.push(own);
     }
     let most = families.iter().max_by_key(|family| (family.words, family.last))?;
-    Some(most.first..most.last)
+    Some((most.first..most.last, most.words))
 }
 
 #[cfg(test)]
@@ -167,5 +169,10 @@ mod tests {
         // The question alone shares no word, and is the last.
         assert_eq!(shape(&whole).words as usize, all.iter().take(2).sum::<usize>());
         assert_eq!(shape("When does the train arrive? The train needs two hours.").words, 10);
+        // A scene and a task of about the same length.
+        assert_eq!(
+            shape("The queue loses an element once a day. Derive the interleaving and propose a fix.").words,
+            15
+        );
     }
 }
