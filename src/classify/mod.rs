@@ -266,7 +266,7 @@ pub fn hash_of(word: &str) -> u32 {
 }
 
 /// To be raised where features of the same names come to count otherwise.
-const COUNTED: u8 = 3;
+const COUNTED: u8 = 4;
 
 /// A number for the set of features and the words that they count: weights of another set are refused.
 pub fn feature_space() -> u32 {
