@@ -7,6 +7,8 @@ pub(crate) struct Phrases {
     /// By a letter in either case, a bit for each phrase that has it as its first, as its second, as its third. Bits of
     /// phrases that are shorter stand everywhere.
     letters: [[u64; 32]; 3],
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    shifts: shifts::Shifts,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     beginnings: vectors::Beginnings,
 }
@@ -44,6 +46,8 @@ impl Phrases {
         Self {
             list,
             letters,
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+            shifts: shifts::Shifts::of(list),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             beginnings: vectors::Beginnings::of(list),
         }
@@ -52,6 +56,13 @@ impl Phrases {
     /// The phrases themselves.
     pub(super) const fn list(&self) -> &'static [&'static str] {
         self.list
+    }
+
+    /// Whether one of the phrases stands at this place of `text`.
+    fn begins_at(&self, text: &[u8], at: usize) -> bool {
+        let text = text.get(at..).unwrap_or_default();
+        let sets = self.letters.iter().zip(text).map(|(sets, byte)| of(sets, *byte));
+        self.begins(sets.fold(Set::MAX, |which, set| which & set), text)
     }
 
     /// Whether one of `which` stands at the beginning of `text`.
@@ -83,31 +94,77 @@ fn stands_at(text: &[u8], phrase: &str) -> bool {
 /// Whether `text` holds any of the phrases, whatever the case of its ASCII letters. For short texts: bound `text` before.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(super) fn holds(text: &[u8], phrases: &Phrases) -> bool {
-    let [firsts, seconds, thirds] = &phrases.letters;
-    let behind = |at: usize| text.get(at..).unwrap_or_default();
-    // Those that may begin with the newest byte, and with the newest two.
-    let (mut one, mut two) = (0, 0);
-    for (at, byte) in text.iter().enumerate() {
-        let three = two & of(thirds, *byte);
-        two = one & of(seconds, *byte);
-        one = of(firsts, *byte);
-        if three != 0 && phrases.begins(three, behind(at.saturating_sub(2))) {
+    let (least, mut end) = (phrases.shifts.least(), 1usize.max(phrases.shifts.least()));
+    while let (Some(before), Some(last)) = (text.get(end.saturating_sub(2)), text.get(end.saturating_sub(1)))
+    {
+        let shift = phrases.shifts.of_pair(*before, *last);
+        if shift == 0 && phrases.begins_at(text, end.saturating_sub(least)) {
             return true;
         }
+        end = end.saturating_add(shift.max(1));
     }
-    phrases.begins(two, behind(text.len().saturating_sub(2)))
-        || phrases.begins(one, behind(text.len().saturating_sub(1)))
+    false
+}
+
+/// How far a search may go on from two bytes that it came upon, after Wu and Manber: most bytes of a text are never looked at.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+mod shifts {
+    use super::class_of;
+
+    /// For the phrases of one list.
+    pub(super) struct Shifts {
+        /// The length of the shortest.
+        least: usize,
+        /// By the classes of two bytes: the least distance from where they stand in the beginning of a phrase, as long as the
+        /// shortest, to the end of that beginning.
+        by_pair: [u8; 32 * 32],
+    }
+
+    impl Shifts {
+        #[allow(clippy::indexing_slicing, reason = "for statics: what is wrong does not build")]
+        pub(super) const fn of(phrases: &[&str]) -> Self {
+            let mut least = u8::MAX as usize;
+            let mut n = 0;
+            while n < phrases.len() {
+                if phrases[n].len() < least {
+                    least = phrases[n].len();
+                }
+                n += 1;
+            }
+            // A single byte may stand behind any other.
+            let mut by_pair = [least.saturating_sub(1) as u8; 32 * 32];
+            n = 0;
+            while n < phrases.len() {
+                let phrase = phrases[n].as_bytes();
+                let mut at = 1;
+                while at < least {
+                    let pair = class_of(phrase[at - 1]) << 5 | class_of(phrase[at]);
+                    let shift = (least - 1 - at) as u8;
+                    if shift < by_pair[pair] {
+                        by_pair[pair] = shift;
+                    }
+                    at += 1;
+                }
+                n += 1;
+            }
+            Self { least, by_pair }
+        }
+
+        pub(super) const fn least(&self) -> usize {
+            self.least
+        }
+
+        pub(super) fn of_pair(&self, before: u8, last: u8) -> usize {
+            let pair = class_of(before) << 5 | class_of(last);
+            self.by_pair.get(pair).copied().map_or(0, usize::from)
+        }
+    }
 }
 
 /// The same with 128-bit vectors: sixteen places at a time, by both halves of the three bytes that stand there.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(super) fn holds(text: &[u8], phrases: &Phrases) -> bool {
     let beginnings = phrases.beginnings.vectors();
-    let begins_at = |at: usize| {
-        let text = text.get(at..).unwrap_or_default();
-        let sets = phrases.letters.iter().zip(text).map(|(sets, byte)| of(sets, *byte));
-        phrases.begins(sets.fold(Set::MAX, |which, set| which & set), text)
-    };
     let found = |at: usize, places: u16| {
         let mut places = places;
         core::iter::from_fn(move || {
@@ -115,7 +172,7 @@ pub(super) fn holds(text: &[u8], phrases: &Phrases) -> bool {
             places &= places.wrapping_sub(1);
             (place < 16).then_some(at.saturating_add(place))
         })
-        .any(begins_at)
+        .any(|at| phrases.begins_at(text, at))
     };
     let mut at = 0usize;
     while let Some(window) = text.get(at..).and_then(|rest| rest.first_chunk()) {

@@ -562,15 +562,14 @@ fn is_assent(raw: &[u8]) -> bool {
         return false;
     }
     let text = trimmed(raw);
-    let words =
-        text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());
-    let few = words.take(9).count() <= 8;
     let rest = |assent: &&str| text.get(assent.len()..).and_then(|rest| rest.first()).copied();
     let found = ASSENTS
         .iter()
         .filter(|assent| begins(text, &[assent]))
         .any(|assent| rest(assent).is_none_or(|next| matches!(next, b' ' | b',' | b'.' | b'!' | b'\\')));
-    few && found && !text.contains(&b'?')
+    let words =
+        text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());
+    found && words.take(9).count() <= 8 && !text.contains(&b'?')
 }
 
 /// The first fenced block of a text, as far as it is looked at: the command of an agent without tool calls.

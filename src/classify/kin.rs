@@ -56,25 +56,25 @@ const LONGEST: u32 = 24;
 
 /// Sentences that share a word, or share one with those that do.
 struct Family {
-    names: [u64; NAMES as usize / 64],
+    names: Names,
     words: u32,
     first: usize,
     last: usize,
 }
 
 impl Family {
-    fn has(&self, names: &[Name]) -> bool {
-        let known = |name: &Name| {
-            self.names.get(usize::from(*name / 64)).is_some_and(|names| names & 1 << (name % 64) != 0)
-        };
-        names.iter().any(known)
+    fn shares(&self, names: &Names) -> bool {
+        self.names.iter().zip(names).fold(0, |both, (own, other)| both | (own & other)) != 0
     }
+}
 
-    fn add(&mut self, names: &[Name]) {
-        for name in names {
-            if let Some(place) = self.names.get_mut(usize::from(*name / 64)) {
-                *place |= 1 << (name % 64);
-            }
+/// Names as bits.
+type Names = [u64; NAMES as usize / 64];
+
+fn add(found: &mut Names, names: &[Name]) {
+    for name in names {
+        if let Some(place) = found.get_mut(usize::from(*name / 64)) {
+            *place |= 1 << (name % 64);
         }
     }
 }
@@ -107,15 +107,16 @@ fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Op
     let mut families: Vec<Family> = Vec::with_capacity(4);
     for (at, sentence) in sentences.iter().enumerate().filter(|(_, sentence)| !sentence.aside) {
         let words = (sentence.words + sentence.tally.get(Count::Numbers)) * if sentence.asks { 2 } else { 1 };
-        let mut own = Family { names: [0; NAMES as usize / 64], words, first: at, last: at };
         let asked = options.as_ref().filter(|options| options.sentence == at);
-        let parts = [
-            names.get(sentence.names.0..sentence.names.1).unwrap_or_default(),
-            asked.and_then(|options| names.get(options.names.clone())).unwrap_or_default(),
-        ];
+        let mut named = [0; NAMES as usize / 64];
+        add(&mut named, names.get(sentence.names.0..sentence.names.1).unwrap_or_default());
+        if let Some(options) = asked {
+            add(&mut named, names.get(options.names.clone()).unwrap_or_default());
+        }
+        let mut own = Family { names: named, words, first: at, last: at };
         own.words += asked.map_or(0, |options| options.words * 4);
         families.retain(|family| {
-            let kin = parts.iter().any(|names| family.has(names));
+            let kin = family.shares(&named);
             if kin {
                 for (place, more) in own.names.iter_mut().zip(&family.names) {
                     *place |= more;
@@ -125,7 +126,6 @@ fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Op
             }
             !kin
         });
-        parts.iter().for_each(|names| own.add(names));
         families.push(own);
     }
     let most = families.iter().max_by_key(|family| (family.words, family.last))?;

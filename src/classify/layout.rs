@@ -15,10 +15,33 @@ pub(super) struct Layout {
     pub(super) options: Vec<Range<usize>>,
 }
 
+/// Words that introduce a part of a test paper.
+struct Labels {
+    words: &'static [&'static str],
+    /// By letter, a bit for those that a word begins with: few lines begin so.
+    firsts: u32,
+}
+
+impl Labels {
+    #[allow(clippy::indexing_slicing, reason = "at compile time")]
+    const fn new(words: &'static [&'static str]) -> Self {
+        let (mut firsts, mut n) = (0, 0);
+        while n < words.len() {
+            firsts |= 1 << (words[n].as_bytes()[0] & 31);
+            n += 1;
+        }
+        Self { words, firsts }
+    }
+}
+
 /// Words that introduce a question in a list of examples, and words that introduce its answer.
-const ASKED: [&str; 9] =
-    ["question", "q", "problem", "input", "text", "sentence", "passage", "context", "premise"];
-const ANSWERED: [&str; 7] = ["answer", "a", "output", "solution", "label", "response", "the answer is"];
+const ASKED: Labels =
+    Labels::new(&["question", "q", "problem", "input", "text", "sentence", "passage", "context", "premise"]);
+const ANSWERED: Labels =
+    Labels::new(&["answer", "a", "output", "solution", "label", "response", "the answer is"]);
+/// Those of them that can mean nothing else.
+const ANSWERS: Labels = Labels::new(&["answer", "a"]);
+const ANSWER: Labels = Labels::new(&["answer"]);
 
 /// Options of one question that are looked at.
 const OPTIONS: usize = 26;
@@ -38,7 +61,7 @@ impl Layout {
         let asks = |range: &Range<usize>| {
             label(line(range), &ASKED).is_some() || matches!(mark(line(range)), Some((0, _)))
         };
-        let begun = |range: &Range<usize>| open(range) || label(line(range), &["answer"]).is_some();
+        let begun = |range: &Range<usize>| open(range) || label(line(range), &ANSWER).is_some();
         let waiting = lines.iter().rposition(begun).filter(|at| {
             let behind = lines.get(at + 1..).unwrap_or_default();
             *at > 0 && !behind.iter().any(asks)
@@ -55,7 +78,7 @@ impl Layout {
         }
         // Solved examples: what counts stands behind the last answer. A problem may itself show inputs and outputs, so
         // unless an answer is waited for, only what is called an answer ends an example.
-        let answers = if waiting.is_some() { ANSWERED.as_slice() } else { ANSWERED.split_at(2).0 };
+        let answers = if waiting.is_some() { &ANSWERED } else { &ANSWERS };
         let solved = lines.iter().rposition(|range| label(line(range), answers).is_some());
         if let Some(solved) = solved.filter(|solved| *solved > 0) {
             let behind = lines.get(solved + 1..).unwrap_or_default();
@@ -186,14 +209,23 @@ fn line_end(text: &[u8]) -> Option<usize> {
 }
 
 /// Length of a label such as `Answer:` at the start of a line.
-fn label(line: &[u8], known: &[&str]) -> Option<usize> {
+#[inline]
+fn label(line: &[u8], known: &Labels) -> Option<usize> {
     let bare = line.trim_ascii_start();
-    let bare = bare.strip_prefix(b"**").or_else(|| bare.strip_prefix(b"### ")).unwrap_or(bare);
+    let bare = match bare.first()? {
+        b'*' => bare.strip_prefix(b"**").unwrap_or(bare),
+        b'#' => bare.strip_prefix(b"### ").unwrap_or(bare),
+        _ => bare,
+    };
+    let first = *bare.first()?;
+    let may = first.is_ascii_alphabetic() && known.firsts >> (first & 31) & 1 != 0;
+    if may { label_of(line, bare, known) } else { None }
+}
+
+#[inline(never)]
+fn label_of(line: &[u8], bare: &[u8], known: &Labels) -> Option<usize> {
     let first = bare.first().map(u8::to_ascii_lowercase)?;
-    if known.iter().all(|word| word.bytes().next() != Some(first)) || !line.contains(&b':') {
-        return None;
-    }
-    known.iter().find_map(|word| {
+    known.words.iter().filter(|word| word.as_bytes().first() == Some(&first)).find_map(|word| {
         let behind = bare
             .split_at_checked(word.len())
             .filter(|(start, _)| start.eq_ignore_ascii_case(word.as_bytes()))?;

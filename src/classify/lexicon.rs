@@ -2,7 +2,7 @@
 //!
 //! A word may stand in several lists. Words are kept as hashes of their lower-case bytes, so a look-up is one probe.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 
 /// One word's lists, as a set of bits.
 pub(super) type Mask = u64;
@@ -289,10 +289,10 @@ pub(super) const LANES: usize = LISTS.div_ceil(4);
 /// The words and phrases, ready to be looked up.
 #[derive(Clone, Debug)]
 pub(super) struct Lexicon {
-    words: Table,
+    words: Table<4096>,
     /// The sets of lists that words stand in; the first is empty.
     sets: Vec<Set>,
-    asides: Table,
+    asides: Table<512>,
     /// Bits by hash of the phrases: nearly every phrase of a text is none.
     maybe: [u64; 128],
 }
@@ -319,12 +319,12 @@ impl Set {
     }
 }
 
-/// Open addressing, little more than half full at most. Small, so that it stays in the nearest cache.
+/// Open addressing, little more than half full at most. Small, so that it stays in the nearest cache. `N` is a power of two.
 #[derive(Clone, Debug)]
-struct Table {
-    keys: Vec<u32>,
+struct Table<const N: usize> {
+    keys: Box<[u32; N]>,
     /// What belongs to the keys; 0 where a place is free.
-    values: Vec<u16>,
+    values: Box<[u16; N]>,
 }
 
 /// Start of a hash.
@@ -344,20 +344,17 @@ pub(super) fn hash_of(word: &str) -> u32 {
     word.bytes().fold(SEED, hash)
 }
 
-impl Table {
-    fn new(entries: usize) -> Self {
-        let size = (entries * 8 / 5).next_power_of_two();
-        Self { keys: vec![0; size], values: vec![0; size] }
+impl<const N: usize> Table<N> {
+    fn new() -> Self {
+        Self { keys: Box::new([0; N]), values: Box::new([0; N]) }
     }
 
-    fn places(&self, hash: u32) -> impl Iterator<Item = usize> + use<> {
-        let size = self.keys.len();
-        let start = (hash ^ hash >> 15) as usize;
-        (0..size).map(move |step| start.wrapping_add(step) & (size - 1))
+    const fn place(hash: u32, step: usize) -> usize {
+        ((hash ^ hash >> 15) as usize).wrapping_add(step) % N
     }
 
     fn add(&mut self, hash: u32, value: u16) {
-        for place in self.places(hash) {
+        for place in (0..N).map(|step| Self::place(hash, step)) {
             if let (Some(key), Some(found)) = (self.keys.get_mut(place), self.values.get_mut(place))
                 && (*found == 0 || *key == hash)
             {
@@ -369,14 +366,20 @@ impl Table {
 
     /// 0 for what is not in it.
     fn get(&self, hash: u32) -> u16 {
-        for place in self.places(hash) {
-            match (self.keys.get(place), self.values.get(place)) {
-                (Some(key), Some(value)) if *value == 0 || *key == hash => return *value,
-                (Some(_), Some(_)) => {}
-                _ => return 0,
-            }
-        }
-        0
+        // Nearly always the first place tells.
+        self.at(hash, 0).unwrap_or_else(|| self.get_behind(hash))
+    }
+
+    #[inline(never)]
+    fn get_behind(&self, hash: u32) -> u16 {
+        (1..N).find_map(|step| self.at(hash, step)).unwrap_or_default()
+    }
+
+    /// What a place tells of a key; `None` where another stands there.
+    fn at(&self, hash: u32, step: usize) -> Option<u16> {
+        let place = Self::place(hash, step);
+        let value = self.values.get(place).copied().unwrap_or_default();
+        (value == 0 || self.keys.get(place) == Some(&hash)).then_some(value)
     }
 }
 
@@ -389,7 +392,7 @@ impl Lexicon {
             }
         }
         let mut sets = vec![Set::EMPTY];
-        let mut words = Table::new(masks.len());
+        let mut words = Table::new();
         for (word, mask) in masks {
             let known = sets.iter().position(|set| set.mask == mask);
             let set = known.unwrap_or_else(|| {
@@ -398,7 +401,7 @@ impl Lexicon {
             });
             words.add(word, set as u16);
         }
-        let mut asides = Table::new(ASIDES.split('|').count());
+        let mut asides = Table::new();
         let mut maybe = [0; 128];
         for words in ASIDES.split('|') {
             let hash = words.split_ascii_whitespace().fold(0, |before, word| phrase(before, hash_of(word)));
@@ -420,9 +423,31 @@ impl Lexicon {
         self.set(word).mask
     }
 
+    /// Whether one of these phrases may end an aside: nearly none does.
+    pub(super) fn may_be_aside(&self, phrases: [u32; 2]) -> bool {
+        let bits = phrases.map(|phrase| {
+            self.maybe.get(phrase as usize >> 6 & 127).copied().unwrap_or_default() >> (phrase & 63)
+        });
+        bits.into_iter().fold(0, |any, bits| any | bits) & 1 != 0
+    }
+
     /// Whether the phrase ends an aside.
     pub(super) fn is_aside(&self, phrase: u32) -> bool {
-        let bits = self.maybe.get(phrase as usize >> 6 & 127).copied().unwrap_or_default();
-        bits >> (phrase & 63) & 1 != 0 && self.asides.get(phrase) != 0
+        self.asides.get(phrase) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_little_more_than_half_full() {
+        fn free<const N: usize>(table: &Table<N>) -> usize {
+            table.values.iter().filter(|value| **value == 0).count()
+        }
+        let lexicon = Lexicon::new();
+        assert!(free(&lexicon.words) > 4096 * 3 / 8);
+        assert!(free(&lexicon.asides) > 512 * 3 / 8);
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Reader<'l> {
     two: u32,
     one: u32,
     word: Word,
+    /// Whether anything of a word was read.
+    open: bool,
     number: Number,
     pub(super) before: u8,
 }
@@ -48,7 +50,7 @@ struct Word {
     letters: u32,
     upper: u32,
     foreign: u32,
-    /// The last four letters in lower case.
+    /// The last four letters in lower case, the last of all on top.
     end: u32,
     /// The beginning: the first six letters, hashed.
     start: u32,
@@ -63,6 +65,83 @@ struct Number {
 
 impl Word {
     const NONE: Self = Self { hash: SEED, letters: 0, upper: 0, foreign: 0, end: 0, start: 0, inner: false };
+
+    /// With the letters that a text begins with, and how many they are.
+    #[inline(never)]
+    fn and(self, text: &[u8]) -> (usize, Self) {
+        let (mut length, mut hashed, mut start, mut upper) = (0, self.hash, 0, 0);
+        for &byte in text {
+            let lower = byte | 0x20;
+            if !lower.is_ascii_lowercase() {
+                break;
+            }
+            start = if length == BEGINNING { hashed } else { start };
+            hashed = hash(hashed, lower);
+            upper += u32::from(byte.is_ascii_uppercase());
+            length += 1;
+        }
+        let run = text.get(..length).unwrap_or_default();
+        let first = self.letters == 0 && run.first().is_some_and(u8::is_ascii_uppercase);
+        let word = Self {
+            hash: hashed,
+            letters: self.letters + length as u32,
+            upper: self.upper + upper,
+            foreign: self.foreign,
+            end: run.iter().fold(self.end, |end, byte| end >> 8 | u32::from(byte | 0x20) << 24),
+            start: match self.start {
+                0 if length > BEGINNING => start,
+                0 => hashed,
+                start => start,
+            },
+            inner: self.inner | (upper > u32::from(first)),
+        };
+        (length, word)
+    }
+}
+
+/// Up to seven letters, and at least a byte behind them, in one number.
+struct Short {
+    bytes: u64,
+    length: usize,
+}
+
+impl Short {
+    #[inline(always)]
+    fn of(text: &[u8]) -> Option<Self> {
+        const ALL: u64 = u64::MAX / 0xFF;
+        let bytes = u64::from_le_bytes(*text.first_chunk()?);
+        // The high bit of each byte: whether it is at least an `a`, whether it is above a `z`, whether it is no ASCII.
+        let lower = (bytes | ALL * 0x20) & ALL * 0x7F;
+        let letters = lower + ALL * (0x80 - b'a' as u64) & !(lower + ALL * (0x7F - b'z' as u64)) & !bytes;
+        let others = !letters & ALL * 0x80;
+        (others != 0).then(|| Self { bytes, length: others.trailing_zeros() as usize / 8 })
+    }
+
+    #[inline(always)]
+    fn word(&self) -> Word {
+        let room = 64 - 8 * self.length as u32;
+        // None has no letter, so that the shift is less than 64.
+        let own = self.bytes << (room & 63);
+        let lower = self.bytes | u64::MAX / 0xFF * 0x20;
+        let (mut left, mut hashed) = (lower, SEED);
+        for _ in 0..self.length.min(BEGINNING) {
+            hashed = hash(hashed, left as u8);
+            left >>= 8;
+        }
+        let start = hashed;
+        if self.length > BEGINNING {
+            hashed = hash(hashed, left as u8);
+        }
+        let capitals = !own & (u64::MAX / 0xFF * 0x20) << (room & 63);
+        let (upper, inner) = if capitals == 0 {
+            (0, false)
+        } else {
+            let upper = capitals.count_ones();
+            (upper, upper > u32::from(self.bytes & 0x20 == 0))
+        };
+        let end = ((own | (u64::MAX / 0xFF * 0x20) << (room & 63)) >> 32) as u32;
+        Word { hash: hashed, letters: self.length as u32, upper, foreign: 0, end, start, inner }
+    }
 }
 
 impl<'l> Reader<'l> {
@@ -88,6 +167,7 @@ impl<'l> Reader<'l> {
             two: 0,
             one: 0,
             word: Word::NONE,
+            open: false,
             number: Number::default(),
             before: b'\n',
         }
@@ -127,44 +207,39 @@ impl<'l> Reader<'l> {
         self.end_number();
     }
 
-    /// Takes the letters that `text` begins with; gives what stands behind them.
+    /// Takes the letters that `text` begins with, and the words behind them as long as they are letters with a space
+    /// behind; gives what is left.
     fn letters<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
         self.end_number();
-        let mut word = self.word;
-        let mut hashed = word.hash;
-        let (mut length, mut upper, mut start) = (0, 0, 0);
-        for &byte in text {
-            let lower = byte | 0x20;
-            if !lower.is_ascii_lowercase() {
-                break;
+        let mut text = text;
+        loop {
+            // Most words are short, and a whole word each.
+            let short = if self.open { None } else { Short::of(text) };
+            let (length, word) = if let Some(short) = short {
+                (short.length, short.word())
+            } else {
+                let before = if self.open { self.word } else { Word::NONE };
+                before.and(text)
+            };
+            let (run, rest) = text.split_at_checked(length).unwrap_or((text, &[]));
+            if let Some((b' ', behind)) = rest.split_first() {
+                if self.open {
+                    self.word = word;
+                    self.end_word();
+                } else {
+                    self.count(word);
+                }
+                self.before = b' ';
+                if behind.first().is_some_and(u8::is_ascii_alphabetic) {
+                    text = behind;
+                    continue;
+                }
+                return behind;
             }
-            start = if length == BEGINNING { hashed } else { start };
-            hashed = hash(hashed, lower);
-            upper += u32::from(!byte >> 5 & 1);
-            length += 1;
+            self.before = run.last().copied().unwrap_or_default();
+            (self.word, self.open) = (word, true);
+            return rest;
         }
-        let (run, rest) = text.split_at_checked(length).unwrap_or((text, &[]));
-        let first = u32::from(word.letters == 0) & u32::from(run.first().is_some_and(u8::is_ascii_uppercase));
-        word.hash = hashed;
-        word.letters += length as u32;
-        word.upper += upper;
-        word.inner |= upper > first;
-        word.end = match run.last_chunk::<4>() {
-            Some(last) => u32::from_be_bytes(*last) | 0x2020_2020,
-            None => run.iter().fold(word.end, |end, byte| end << 8 | u32::from(byte | 0x20)),
-        };
-        if word.start == 0 {
-            word.start = if length > BEGINNING { start } else { hashed };
-        }
-        self.before = run.last().copied().unwrap_or_default();
-        if let Some((b' ', behind)) = rest.split_first() {
-            self.word = Word::NONE;
-            self.count(word);
-            self.before = b' ';
-            return behind;
-        }
-        self.word = word;
-        rest
     }
 
     fn foreign(&mut self, code: u32, bytes: &[u8]) {
@@ -218,10 +293,12 @@ impl<'l> Reader<'l> {
                     self.names.push(name(pair));
                 }
                 self.sentence.add(Count::Wide, 1);
+                self.open = true;
                 self.word =
                     Word { hash: alone, letters: 0, upper: 0, foreign: 1, end: 0, start: 0, inner: false };
             }
             _ => {
+                self.open = true;
                 let (lower, upper) = lower(code);
                 let mut buffer = [0; 4];
                 for byte in char::from_u32(lower).unwrap_or('\u{FFFD}').encode_utf8(&mut buffer).bytes() {
@@ -256,27 +333,28 @@ impl<'l> Reader<'l> {
     }
 
     fn end_word(&mut self) {
-        let word = core::mem::replace(&mut self.word, Word::NONE);
-        if word.letters > 0 {
-            self.count(word);
+        if core::mem::take(&mut self.open) {
+            let word = core::mem::replace(&mut self.word, Word::NONE);
+            if word.letters > 0 {
+                self.count_apart(word);
+            }
         }
     }
 
+    #[inline(never)]
+    fn count_apart(&mut self, word: Word) {
+        self.count(word);
+    }
+
+    /// In the loop over words, and nowhere else: there it knows much of a word.
+    #[inline(always)]
     fn count(&mut self, word: Word) {
         let (mark, capital) = (core::mem::take(&mut self.mark), self.capital);
         self.capital = word.upper > 0;
         let new = self.remember(word.hash);
         let lexicon = self.lexicon;
         let set = lexicon.set(word.hash);
-        // A capital on a word that opens sentences, where none is due: what stands before it had no full stop.
-        if (word.upper == 1) & !capital & (word.letters > 1)
-            && set.mask & OPENING != 0
-            && !matches!(
-                mark,
-                b',' | b':' | b'"' | b'\'' | b'(' | b'-' | b'.' | b'`' | b'*' | b'_' | b'$' | 0x80..
-            )
-            && self.sentence.get(Count::Words) > 0
-        {
+        if word.upper > 0 && self.opens(&word, set.mask) && !capital && !joins(mark) {
             self.end_sentence(false);
         }
         let sentence = &mut self.sentence;
@@ -289,7 +367,6 @@ impl<'l> Reader<'l> {
         }
         let letters = word.letters;
         sentence.add(Count::Letters, letters);
-        sentence.add(Count::UpperLetters, word.upper);
         let plain = (word.foreign == 0) & (letters > 3);
         let bit = if self.common_mask > 0 {
             word.hash & self.common_mask
@@ -305,19 +382,25 @@ impl<'l> Reader<'l> {
             second_four |= one(Count::Foreign);
         }
         if word.upper > 0 {
+            sentence.add(Count::UpperLetters, word.upper);
             let all = word.upper == letters;
             second_four |= when((word.upper == 1) & !word.inner & !begins & (letters > 1), Count::Capital);
             third_four |= when(word.inner & !all, Count::Names);
         }
         sentence.add_word([first_four, second_four, third_four, ending(word.end, letters)]);
         sentence.list(&set.lanes);
-        let (alone, pair, triple) =
-            (phrase(0, word.hash), phrase(self.one, word.hash), phrase(self.two, word.hash));
-        if self.one != 0 && !self.aside {
-            self.aside = self.lexicon.is_aside(pair) || (self.two != 0 && self.lexicon.is_aside(triple));
+        let (pair, triple) = (phrase(self.one, word.hash), phrase(self.two, word.hash));
+        if lexicon.may_be_aside([pair, triple]) && self.one != 0 && !self.aside {
+            self.aside = lexicon.is_aside(pair) || (self.two != 0 && lexicon.is_aside(triple));
         }
         self.two = if self.one == 0 { 0 } else { pair };
-        self.one = alone;
+        self.one = phrase(0, word.hash);
+    }
+
+    /// Whether a word with capitals begins a sentence where no full stop stands before it: the capital is none of a name,
+    /// and such words open sentences.
+    fn opens(&self, word: &Word, lists: Mask) -> bool {
+        word.upper == 1 && word.letters > 1 && lists & OPENING != 0 && self.sentence.get(Count::Words) > 0
     }
 
     fn end_number(&mut self) {
@@ -425,6 +508,11 @@ impl<'l> Reader<'l> {
             names,
         });
     }
+}
+
+/// Whether what stands behind such a mark goes on with the sentence, whatever its capital.
+const fn joins(mark: u8) -> bool {
+    matches!(mark, b',' | b':' | b'"' | b'\'' | b'(' | b'-' | b'.' | b'`' | b'*' | b'_' | b'$' | 0x80..)
 }
 
 const fn letters_of(word: &Word) -> bool {

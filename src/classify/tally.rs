@@ -91,10 +91,10 @@ struct Ending {
 const fn tail(one: &[u8], other: &[u8], longer_than: u32, count: u64) -> Ending {
     let (mut letters, mut n) = ([0, 0], 0);
     while n < one.len() {
-        letters = [letters[0] << 8 | one[n] as u32, letters[1] << 8 | other[n] as u32];
+        letters = [letters[0] >> 8 | (one[n] as u32) << 24, letters[1] >> 8 | (other[n] as u32) << 24];
         n += 1;
     }
-    Ending { mask: u32::MAX >> (32 - 8 * one.len()), letters, longer_than, count }
+    Ending { mask: u32::MAX << (32 - 8 * one.len()), letters, longer_than, count }
 }
 
 /// The endings, by number; the first is none.
@@ -143,9 +143,9 @@ const BY_LAST_TWO: [u8; 1024] = {
     table
 };
 
-/// What the last four letters of a word add to the last four counts of words.
+/// What the last four letters of a word, the last of all on top, add to the last four counts of words.
 pub(super) fn ending(end: u32, letters: u32) -> u64 {
-    let two = (end >> 8 & 31) << 5 | end & 31;
+    let two = (end >> 16 & 31) << 5 | end >> 24 & 31;
     let number = BY_LAST_TWO.get(two as usize).copied().unwrap_or_default();
     let Some(ending) = ENDINGS.get(usize::from(number)) else { return 0 };
     let last = end & ending.mask;

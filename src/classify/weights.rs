@@ -27,6 +27,9 @@ pub const BUCKETS: usize = 2048;
 /// Tasks that the head may tell apart.
 const MOST_TASKS: usize = 16;
 
+/// What is added to a bucket's weights.
+const HALF: u8 = 0x80;
+
 /// A raw score's unit is the 2^20th part of a gain from 0 to 1.
 pub const RAW_BITS: u32 = 20;
 
@@ -37,7 +40,9 @@ pub const AS_COUNTED: i16 = i16::MIN;
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
     features: Vec<Feature>,
-    trees: Vec<Tree>,
+    /// Where the trees begin: a node's number, or a leaf's with [`LEAVES`].
+    roots: Vec<u16>,
+    /// Those of all trees.
     nodes: Vec<Node>,
     leaves: Vec<i16>,
     points: Vec<(i32, u32)>,
@@ -45,7 +50,8 @@ pub struct Weights {
     shares: Vec<u16>,
     biases: Vec<i32>,
     shapes: Vec<i16>,
-    buckets: Vec<i8>,
+    /// Half of their range is added, so that they can be summed without a sign.
+    buckets: Vec<[u8; MOST_TASKS]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,21 +65,20 @@ struct Feature {
     weight: i32,
 }
 
-/// Where a tree's parts stand among those of all.
-#[derive(Clone, Copy, Debug)]
-struct Tree {
-    nodes: u32,
-    leaves: u32,
-    bare: bool,
-}
-
+/// An inner node, in the numbers of all nodes and leaves.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    feature: u8,
-    /// Where to go up to the threshold, and above it.
-    next: [u8; 2],
     threshold: i16,
+    /// Where to go up to the threshold, and above it.
+    next: [u16; 2],
+    feature: u8,
 }
+
+/// Set in the number of a leaf, as against that of an inner node.
+const LEAVES: u16 = 0x8000;
+
+/// Room for the values of as many features as a node may name, so that none is out of bounds.
+const ROOM: usize = FEATURES.next_power_of_two();
 
 /// Why bytes are no weights of this extractor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -166,9 +171,11 @@ impl Weights {
         }
         // In rows of one length, whatever the number of tasks.
         for _ in 0..if tasks > 0 { BUCKETS } else { 0 } {
-            for task in 0..MOST_TASKS {
-                found.buckets.push(if task < tasks { bytes.take().map(i8::from_le_bytes)? } else { 0 });
+            let mut bucket = [HALF; MOST_TASKS];
+            for weight in bucket.iter_mut().take(tasks) {
+                *weight = bytes.u8()?.wrapping_add(HALF);
             }
+            found.buckets.push(bucket);
         }
         let most = |weights: &[i16]| {
             let term = |(feature, weight): (&Feature, &i16)| {
@@ -226,14 +233,24 @@ impl Weights {
         values
     }
 
+    /// How far the values, within their bounds, lie from the mean. `read` has seen to it that the differences fit.
+    fn centred(&self, values: &[i16; FEATURES]) -> [i16; FEATURES] {
+        let mut centred = [0i16; FEATURES];
+        for (place, (feature, value)) in centred.iter_mut().zip(self.features.iter().zip(values)) {
+            *place = (*value).clamp(feature.lowest, feature.highest).wrapping_sub(feature.mean);
+        }
+        centred
+    }
+
     /// The raw score.
     pub(super) fn raw(&self, values: &[i16; FEATURES]) -> i64 {
-        let line = |(feature, value): (&Feature, &i16)| {
-            let value = (*value).clamp(feature.lowest, feature.highest);
-            (i64::from(value) - i64::from(feature.mean)) * i64::from(feature.weight)
-        };
-        let linear: i64 = self.features.iter().zip(values).map(line).sum();
-        let trees: i64 = self.trees.iter().map(|tree| i64::from(self.leaf(*tree, values))).sum();
+        let line = |(feature, value): (&Feature, i16)| i64::from(value) * i64::from(feature.weight);
+        let linear: i64 = self.features.iter().zip(self.centred(values)).map(line).sum();
+        let mut room = [0; ROOM];
+        for (place, value) in room.iter_mut().zip(values) {
+            *place = *value;
+        }
+        let trees: i64 = self.roots.iter().map(|root| i64::from(self.leaf(*root, &room))).sum();
         (linear >> 8) + (trees << 4)
     }
 
@@ -262,18 +279,14 @@ impl Weights {
     /// Scores of the tasks, by number.
     pub(super) fn tasks(&self, shape: &Shape, values: &[i16; FEATURES]) -> Vec<i64> {
         let mut scores: Vec<i64> = self.biases.iter().map(|bias| i64::from(*bias)).collect();
-        let mut centred = [0i16; FEATURES];
-        for (place, (feature, value)) in centred.iter_mut().zip(self.features.iter().zip(values)) {
-            *place = (*value).clamp(feature.lowest, feature.highest).wrapping_sub(feature.mean);
-        }
+        let centred = self.centred(values);
         for (score, weights) in scores.iter_mut().zip(self.shapes.chunks_exact(FEATURES)) {
-            // `read` has seen to it that the differences and such a sum fit.
+            // `read` has seen to it that such a sum fits.
             let products =
                 centred.iter().zip(weights).map(|(value, weight)| i32::from(*value) * i32::from(*weight));
             *score += i64::from(products.fold(0i32, i32::wrapping_add)) >> 2;
         }
-        // No more words than bits, so that the sums are small.
-        let mut sums = [0i32; MOST_TASKS];
+        let mut sums = Sums::default();
         let mut words = 0i64;
         for (at, bits) in shape.seen.iter().enumerate() {
             let mut bits = *bits;
@@ -281,40 +294,90 @@ impl Weights {
                 let bucket = (at * 64 + bits.trailing_zeros() as usize) / 2;
                 bits &= bits - 1;
                 words += 1;
-                let from = bucket * MOST_TASKS;
-                let Some(weights) = self.buckets.get(from..from + MOST_TASKS) else { continue };
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += i32::from(*weight);
+                if let Some(weights) = self.buckets.get(bucket) {
+                    sums.add(weights);
                 }
             }
+            sums.settle(64);
         }
         let norm = i64::from(words.max(1).unsigned_abs().isqrt() as u32).max(1);
-        for (score, sum) in scores.iter_mut().zip(sums) {
+        for (score, sum) in scores.iter_mut().zip(sums.all()) {
             *score += i64::from(sum) * 256 / norm;
         }
         scores
     }
 }
 
+/// Sums of the weights of buckets, by task. Those that are not settled stand in lanes of 16 bits, of four tasks that are
+/// two apart in each number.
+#[derive(Default)]
+struct Sums {
+    lanes: [[u64; 2]; 2],
+    unsettled: u32,
+    settled: [i32; MOST_TASKS],
+}
+
+impl Sums {
+    /// How many buckets a lane has room for.
+    const ROOM: u32 = 0xFFFF / 0xFF;
+
+    fn add(&mut self, weights: &[u8; MOST_TASKS]) {
+        const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
+        let both = u128::from_le_bytes(*weights);
+        for ([even, odd], half) in self.lanes.iter_mut().zip([both as u64, (both >> 64) as u64]) {
+            *even = even.wrapping_add(half & EVEN);
+            *odd = odd.wrapping_add(half >> 8 & EVEN);
+        }
+        self.unsettled += 1;
+    }
+
+    /// Makes room for so many more buckets.
+    fn settle(&mut self, more: u32) {
+        if self.unsettled + more <= Self::ROOM {
+            return;
+        }
+        let halves = u32::from(HALF) * core::mem::take(&mut self.unsettled);
+        for (task, sum) in self.settled.iter_mut().enumerate() {
+            let lanes = self.lanes.get(task / 8).and_then(|lanes| lanes.get(task % 2)).copied();
+            let lane = lanes.unwrap_or_default() >> (task % 8 / 2 * 16);
+            *sum += (lane as u32 & 0xFFFF).wrapping_sub(halves) as i32;
+        }
+        self.lanes = [[0; 2]; 2];
+    }
+
+    fn all(mut self) -> [i32; MOST_TASKS] {
+        self.settle(Self::ROOM);
+        self.settled
+    }
+}
+
 impl Weights {
     fn tree(&mut self, bytes: &mut Bytes<'_>) -> Result<(), WeightsError> {
         let count = bytes.u8()?;
-        self.trees.push(Tree {
-            nodes: self.nodes.len() as u32,
-            leaves: self.leaves.len() as u32,
-            bare: count == 0,
-        });
+        // In the numbers of all nodes and leaves.
+        let number = |before: usize, own: u8| {
+            u16::try_from(before + usize::from(own)).ok().filter(|number| *number < LEAVES)
+        };
+        let (nodes, leaves) = (self.nodes.len(), self.leaves.len());
+        let place_of = |child: u8| match child.checked_sub(LEAF) {
+            Some(leaf) => number(leaves, leaf).map(|number| number | LEAVES),
+            None => number(nodes, child),
+        };
+        let place_of = |child: u8| place_of(child).ok_or(WeightsError::Malformed);
+        self.roots.push(place_of(if count == 0 { LEAF } else { 0 })?);
         for place in 0..count {
-            let node = Node { feature: bytes.u8()?, next: bytes.take()?, threshold: bytes.i16()? };
+            let feature = bytes.u8()?;
+            let [low, high] = bytes.take()?;
             // Children stand behind their parent, so that every walk ends.
             let fits = |child: u8| match child.checked_sub(LEAF) {
                 Some(leaf) => leaf <= count,
                 None => child > place && child < count,
             };
-            if usize::from(node.feature) >= FEATURES || !node.next.into_iter().all(fits) {
+            if usize::from(feature) >= FEATURES || !fits(low) || !fits(high) {
                 return Err(WeightsError::Malformed);
             }
-            self.nodes.push(node);
+            let next = [place_of(low)?, place_of(high)?];
+            self.nodes.push(Node { threshold: bytes.i16()?, next, feature });
         }
         for _ in 0..=count {
             self.leaves.push(bytes.i16()?);
@@ -322,15 +385,15 @@ impl Weights {
         Ok(())
     }
 
-    fn leaf(&self, tree: Tree, values: &[i16; FEATURES]) -> i16 {
-        let mut at = if tree.bare { LEAF } else { 0 };
-        while at & LEAF == 0 {
-            let Some(node) = self.nodes.get(tree.nodes as usize + usize::from(at)) else { break };
-            let value = values.get(usize::from(node.feature)).copied().unwrap_or_default();
+    fn leaf(&self, root: u16, values: &[i16; ROOM]) -> i16 {
+        let mut at = root;
+        while at & LEAVES == 0 {
+            let Some(node) = self.nodes.get(usize::from(at)) else { break };
+            let value = values.get(usize::from(node.feature) % ROOM).copied().unwrap_or_default();
             // Chosen by place: which way it goes is anybody's guess.
             let [low, high] = node.next;
             at = if value > node.threshold { high } else { low };
         }
-        self.leaves.get(tree.leaves as usize + usize::from(at & !LEAF)).copied().unwrap_or_default()
+        self.leaves.get(usize::from(at & !LEAVES)).copied().unwrap_or_default()
     }
 }

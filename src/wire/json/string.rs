@@ -112,8 +112,8 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// Length of the leading run without quote, backslash or control byte, and an OR of its words that shows whether any of
 /// its bytes is outside of ASCII. The OR may also hold bytes behind the run: too careful, never too careless.
 ///
-/// Eight bytes at a time in a `u64`, which is as good in WebAssembly as it is natively. Code has an escape every line
-/// or so: the first words are looked at one by one, and what is then still a run is prose, at two words a turn.
+/// Code has an escape every line or so: the first bytes are looked at eight at a time, in a `u64`. What is then still a run
+/// is prose: the compiler makes vectors of a block of it.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 fn plain_run(rest: &[u8]) -> (usize, u64) {
     let (mut run, mut high) = (0usize, 0u64);
@@ -126,13 +126,25 @@ fn plain_run(rest: &[u8]) -> (usize, u64) {
         }
         run = run.saturating_add(8);
     }
-    for pair in rest.get(run..).unwrap_or_default().as_chunks::<16>().0 {
-        let [one, two] = halves(*pair);
-        high |= one | two;
-        if stops(one) | stops(two) != 0 {
+    for block in rest.get(run..).unwrap_or_default().as_chunks::<32>().0 {
+        let marked = block.iter().fold(0, |marked, byte| {
+            let stops = (*byte == b'"') | (*byte == b'\\') | (*byte < 0x20);
+            marked | u8::from(stops) | (*byte & 0x80)
+        });
+        high |= u64::from(marked);
+        if marked & 1 != 0 {
             break;
         }
-        run = run.saturating_add(16);
+        run = run.saturating_add(32);
+    }
+    for word in rest.get(run..).unwrap_or_default().as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*word);
+        high |= word;
+        let found = stops(word);
+        if found != 0 {
+            return (run.saturating_add(first(found)), high);
+        }
+        run = run.saturating_add(8);
     }
     let (tail, bits) = plain_bytes(rest.get(run..).unwrap_or_default());
     (run.saturating_add(tail), high | bits)
@@ -179,6 +191,7 @@ const fn first(stops: u64) -> usize {
     (stops.trailing_zeros() / 8) as usize
 }
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 fn halves(pair: [u8; 16]) -> [u64; 2] {
     let both = u128::from_le_bytes(pair);
     [both as u64, (both >> 64) as u64]
