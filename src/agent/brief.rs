@@ -19,7 +19,7 @@ use crate::{
     wire::{
         Role,
         request::{PartKind, RequestView},
-        text::character,
+        text::{character, find},
     },
 };
 
@@ -197,7 +197,7 @@ impl Brief {
 fn unwrapped(raw: &[u8]) -> Option<&[u8]> {
     let opening = raw.get(..OPENING).unwrap_or(raw);
     let mut from = 0usize;
-    while let Some(at) = opening.get(from..)?.iter().position(|byte| *byte == b'<') {
+    while let Some(at) = find(opening.get(from..)?, b'<') {
         from = from.saturating_add(at).saturating_add(1);
         let behind = raw.get(from..)?;
         let tag =
@@ -205,7 +205,7 @@ fn unwrapped(raw: &[u8]) -> Option<&[u8]> {
         if let Some((tag, inside)) = tag {
             let mut end = 0usize;
             loop {
-                end = end.saturating_add(inside.get(end..)?.iter().position(|byte| *byte == b'<')?);
+                end = end.saturating_add(find(inside.get(end..)?, b'<')?);
                 let name = inside.get(end..)?.strip_prefix(b"<")?;
                 let name = name.strip_prefix(b"/").or_else(|| name.strip_prefix(b"\\/"));
                 if name.is_some_and(|name| name.strip_prefix(tag).is_some_and(|rest| rest.starts_with(b">")))

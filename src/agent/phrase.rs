@@ -94,14 +94,21 @@ fn stands_at(text: &[u8], phrase: &str) -> bool {
 /// Whether `text` holds any of the phrases, whatever the case of its ASCII letters. For short texts: bound `text` before.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(super) fn holds(text: &[u8], phrases: &Phrases) -> bool {
-    let (least, mut end) = (phrases.shifts.least(), 1usize.max(phrases.shifts.least()));
-    while let (Some(before), Some(last)) = (text.get(end.saturating_sub(2)), text.get(end.saturating_sub(1)))
-    {
+    // What stands behind the place of two bytes that are looked at.
+    let ahead = phrases.shifts.least().saturating_sub(2);
+    let mut rest = text.get(ahead..).unwrap_or_default();
+    if phrases.shifts.least() < 2 {
+        return (0..text.len()).any(|at| phrases.begins_at(text, at));
+    }
+    while let [before, last, ..] = rest {
         let shift = phrases.shifts.of_pair(*before, *last);
-        if shift == 0 && phrases.begins_at(text, end.saturating_sub(least)) {
-            return true;
+        if shift == 0 {
+            let at = text.len().saturating_sub(rest.len()).saturating_sub(ahead);
+            if phrases.begins_at(text, at) {
+                return true;
+            }
         }
-        end = end.saturating_add(shift.max(1));
+        rest = rest.get(shift.max(1)..).unwrap_or_default();
     }
     false
 }

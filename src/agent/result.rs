@@ -145,7 +145,7 @@ pub(super) fn is_observation(raw: &[u8]) -> bool {
             "[command finished",
             "your command ran successfully",
         ],
-    ) || tail(raw, 24).windows(6).any(|words| words == b"bash-$")
+    ) || tail(raw, 24).array_windows().any(|words| words == b"bash-$")
 }
 
 #[cfg(test)]

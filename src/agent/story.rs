@@ -563,9 +563,10 @@ fn is_assent(raw: &[u8]) -> bool {
     }
     let text = trimmed(raw);
     let rest = |assent: &&str| text.get(assent.len()..).and_then(|rest| rest.first()).copied();
+    let first = text.first().map(u8::to_ascii_lowercase);
     let found = ASSENTS
         .iter()
-        .filter(|assent| begins(text, &[assent]))
+        .filter(|assent| assent.as_bytes().first().copied() == first && begins(text, &[assent]))
         .any(|assent| rest(assent).is_none_or(|next| matches!(next, b' ' | b',' | b'.' | b'!' | b'\\')));
     let words =
         text.split(|byte| matches!(byte, b' ' | b',' | b'.' | b'!' | b'\\')).filter(|word| !word.is_empty());

@@ -6,6 +6,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::wire::text::find;
+
 /// Stem and options, as ranges of the text.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
@@ -183,7 +185,7 @@ fn lines(text: &[u8]) -> Vec<Range<usize>> {
     let mut start = 0;
     let mut rest = Some(text);
     while let Some(text) = rest {
-        let (line, behind) = match line_end(text) {
+        let (line, behind) = match find(text, b'\n') {
             Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
             None => (text, None),
         };
@@ -194,18 +196,6 @@ fn lines(text: &[u8]) -> Vec<Range<usize>> {
         rest = behind;
     }
     found
-}
-
-/// Where the line ends. Whole blocks are passed over at once.
-fn line_end(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for block in text.chunks(32) {
-        if block.iter().fold(false, |found, byte| found | (*byte == b'\n')) {
-            return Some(at + block.iter().position(|byte| *byte == b'\n')?);
-        }
-        at += block.len();
-    }
-    None
 }
 
 /// Length of a label such as `Answer:` at the start of a line.

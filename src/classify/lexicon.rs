@@ -301,15 +301,17 @@ pub(super) struct Lexicon {
 #[derive(Clone, Debug)]
 pub(super) struct Set {
     pub(super) mask: Mask,
+    /// 1 where there is any.
+    pub(super) listed: u64,
     /// One hit for each of them, four lists in a number.
     pub(super) lanes: [u64; LANES],
 }
 
 impl Set {
-    const EMPTY: Self = Self { mask: 0, lanes: [0; LANES] };
+    const EMPTY: Self = Self { mask: 0, listed: 0, lanes: [0; LANES] };
 
     fn of(mask: Mask) -> Self {
-        let mut found = Self { mask, ..Self::EMPTY };
+        let mut found = Self { mask, listed: u64::from(mask != 0), ..Self::EMPTY };
         for list in (0..LISTS).filter(|list| mask & 1 << list != 0) {
             if let Some(lanes) = found.lanes.get_mut(list / 4) {
                 *lanes |= 1 << (list % 4 * 16);

@@ -5,18 +5,21 @@ use alloc::vec::Vec;
 use super::{
     kin::{Name, Sentence, name},
     lexicon::{Lexicon, List, Mask, SEED, hash, phrase},
-    tally::{Count, Tally, by_length, ending, one, when},
+    tally::{Count, Tally, at, by_length, ending, one, when},
 };
 
 /// Which words are common, as bits by hash.
 pub(super) type Common<'w> = &'w [u8];
 
+/// Bytes of the table that ships.
+const COMMON: usize = 4096;
+
 /// Reads sentences.
 pub(super) struct Reader<'l> {
     lexicon: &'l Lexicon,
     common: Common<'l>,
-    /// The bits of a hash that choose a bit of it, where its size is a power of two; else 0.
-    common_mask: u32,
+    /// The same, where it has the size of the one that ships.
+    common_words: Option<&'l [u8; COMMON]>,
     /// Words seen, as bits by hash; and before the sentence that is being read.
     pub(super) seen: [u64; 64],
     seen_before: [u64; 64],
@@ -69,30 +72,36 @@ impl Word {
     /// With the letters that a text begins with, and how many they are.
     #[inline(never)]
     fn and(self, text: &[u8]) -> (usize, Self) {
-        let (mut length, mut hashed, mut start, mut upper) = (0, self.hash, 0, 0);
+        let (mut length, mut hashed, mut all) = (0, self.hash, 0x20);
+        let mut start = None;
         for &byte in text {
             let lower = byte | 0x20;
             if !lower.is_ascii_lowercase() {
                 break;
             }
-            start = if length == BEGINNING { hashed } else { start };
+            if length == BEGINNING {
+                start = Some(hashed);
+            }
             hashed = hash(hashed, lower);
-            upper += u32::from(byte.is_ascii_uppercase());
+            all &= byte;
             length += 1;
         }
+        let start = start.unwrap_or(hashed);
         let run = text.get(..length).unwrap_or_default();
         let first = self.letters == 0 && run.first().is_some_and(u8::is_ascii_uppercase);
+        let upper =
+            if all == 0 { run.iter().filter(|byte| byte.is_ascii_uppercase()).count() as u32 } else { 0 };
+        let end = match run.last_chunk::<4>() {
+            Some(last) => u32::from_le_bytes(*last) | 0x2020_2020,
+            None => run.iter().fold(self.end, |end, byte| end >> 8 | u32::from(byte | 0x20) << 24),
+        };
         let word = Self {
             hash: hashed,
             letters: self.letters + length as u32,
             upper: self.upper + upper,
             foreign: self.foreign,
-            end: run.iter().fold(self.end, |end, byte| end >> 8 | u32::from(byte | 0x20) << 24),
-            start: match self.start {
-                0 if length > BEGINNING => start,
-                0 => hashed,
-                start => start,
-            },
+            end,
+            start: if self.start == 0 { start } else { self.start },
             inner: self.inner | (upper > u32::from(first)),
         };
         (length, word)
@@ -105,15 +114,19 @@ struct Short {
     length: usize,
 }
 
+/// A number with this byte in each place.
+const fn each(byte: u8) -> u64 {
+    u64::MAX / 0xFF * byte as u64
+}
+
 impl Short {
     #[inline(always)]
     fn of(text: &[u8]) -> Option<Self> {
-        const ALL: u64 = u64::MAX / 0xFF;
         let bytes = u64::from_le_bytes(*text.first_chunk()?);
         // The high bit of each byte: whether it is at least an `a`, whether it is above a `z`, whether it is no ASCII.
-        let lower = (bytes | ALL * 0x20) & ALL * 0x7F;
-        let letters = lower + ALL * (0x80 - b'a' as u64) & !(lower + ALL * (0x7F - b'z' as u64)) & !bytes;
-        let others = !letters & ALL * 0x80;
+        let lower = (bytes | each(0x20)) & each(0x7F);
+        let (from_a, behind_z) = (lower + each(0x80 - b'a'), lower + each(0x7F - b'z'));
+        let others = !(from_a & !behind_z & !bytes) & each(0x80);
         (others != 0).then(|| Self { bytes, length: others.trailing_zeros() as usize / 8 })
     }
 
@@ -122,24 +135,24 @@ impl Short {
         let room = 64 - 8 * self.length as u32;
         // None has no letter, so that the shift is less than 64.
         let own = self.bytes << (room & 63);
-        let lower = self.bytes | u64::MAX / 0xFF * 0x20;
+        let lower = self.bytes | each(0x20);
         let (mut left, mut hashed) = (lower, SEED);
         for _ in 0..self.length.min(BEGINNING) {
-            hashed = hash(hashed, left as u8);
-            left >>= 8;
+            (hashed, left) = (hash(hashed, left as u8), left >> 8);
         }
         let start = hashed;
         if self.length > BEGINNING {
             hashed = hash(hashed, left as u8);
         }
-        let capitals = !own & (u64::MAX / 0xFF * 0x20) << (room & 63);
+        let small = each(0x20) << (room & 63);
+        let capitals = !own & small;
         let (upper, inner) = if capitals == 0 {
             (0, false)
         } else {
             let upper = capitals.count_ones();
             (upper, upper > u32::from(self.bytes & 0x20 == 0))
         };
-        let end = ((own | (u64::MAX / 0xFF * 0x20) << (room & 63)) >> 32) as u32;
+        let end = ((own | small) >> 32) as u32;
         Word { hash: hashed, letters: self.length as u32, upper, foreign: 0, end, start, inner }
     }
 }
@@ -149,10 +162,7 @@ impl<'l> Reader<'l> {
         Self {
             lexicon,
             common,
-            common_mask: (common.len() as u32 * 8)
-                .checked_sub(1)
-                .filter(|mask| (mask + 1).is_power_of_two())
-                .unwrap_or(0),
+            common_words: common.try_into().ok(),
             seen: [0; 64],
             seen_before: [0; 64],
             sentence: Tally::EMPTY,
@@ -332,6 +342,18 @@ impl<'l> Reader<'l> {
         new
     }
 
+    /// 1 for a common word.
+    fn common_bit(&self, hash: u32) -> u64 {
+        let (byte, bit) = match self.common_words {
+            Some(words) => (words.get(hash as usize / 8 % COMMON), hash % 8),
+            None => {
+                let bit = hash % (self.common.len() as u32 * 8).max(1);
+                (self.common.get(bit as usize / 8), bit % 8)
+            }
+        };
+        u64::from(byte.copied().unwrap_or_default() >> bit & 1)
+    }
+
     fn end_word(&mut self) {
         if core::mem::take(&mut self.open) {
             let word = core::mem::replace(&mut self.word, Word::NONE);
@@ -357,6 +379,7 @@ impl<'l> Reader<'l> {
         if word.upper > 0 && self.opens(&word, set.mask) && !capital && !joins(mark) {
             self.end_sentence(false);
         }
+        let common = self.common_bit(word.hash);
         let sentence = &mut self.sentence;
         let begins = sentence.get(Count::Words) == 0;
         if begins {
@@ -367,17 +390,12 @@ impl<'l> Reader<'l> {
         }
         let letters = word.letters;
         sentence.add(Count::Letters, letters);
-        let plain = (word.foreign == 0) & (letters > 3);
-        let bit = if self.common_mask > 0 {
-            word.hash & self.common_mask
-        } else {
-            word.hash % (self.common.len() as u32 * 8).max(1)
-        } as usize;
-        let known = self.common.get(bit / 8).copied().unwrap_or_default() >> (bit % 8) & 1 != 0;
-        let first_four = by_length(letters);
-        let mut second_four = when(new, Count::Distinct)
-            | when((letters > 1) & ((set.mask != 0) | (plain & known)), Count::Known);
-        let mut third_four = when(plain, Count::Plain) | when(plain & !known, Count::Rare);
+        let length = by_length(letters);
+        let plain = if word.foreign == 0 { length.plain } else { 0 };
+        let known = plain & common;
+        let mut second_four =
+            when(new, Count::Distinct) | at(Count::Known, set.listed | known) & length.several;
+        let mut third_four = at(Count::Plain, plain) | at(Count::Rare, plain ^ known);
         if word.foreign > 0 {
             second_four |= one(Count::Foreign);
         }
@@ -387,7 +405,7 @@ impl<'l> Reader<'l> {
             second_four |= when((word.upper == 1) & !word.inner & !begins & (letters > 1), Count::Capital);
             third_four |= when(word.inner & !all, Count::Names);
         }
-        sentence.add_word([first_four, second_four, third_four, ending(word.end, letters)]);
+        sentence.add_word([length.counts, second_four, third_four, ending(word.end, letters)]);
         sentence.list(&set.lanes);
         let (pair, triple) = (phrase(self.one, word.hash), phrase(self.two, word.hash));
         if lexicon.may_be_aside([pair, triple]) && self.one != 0 && !self.aside {

@@ -5,7 +5,10 @@
 
 use alloc::vec::Vec;
 
-use crate::{limits, wire::text::character};
+use crate::{
+    limits,
+    wire::text::{character, find},
+};
 
 /// Tags whose content no person wrote as a question. What they hold is left out.
 const TAGS: [&[u8]; 40] = [
@@ -78,16 +81,9 @@ fn tags_like(name: &[u8]) -> impl Iterator<Item = (usize, &'static [u8])> {
     })
 }
 
-/// Where the next `<` stands. Whole blocks are passed over at once.
+/// Where the next `<` stands.
 fn bracket(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for block in text.chunks(64) {
-        if block.contains(&b'<') {
-            return Some(at + block.iter().position(|byte| *byte == b'<')?);
-        }
-        at += block.len();
-    }
-    None
+    find(text, b'<')
 }
 
 /// Beginnings of lines that a client writes.
@@ -216,6 +212,24 @@ pub(super) fn said<'b>(pieces: impl Iterator<Item = &'b [u8]>, budget: usize) ->
     writer.out
 }
 
+/// How many bytes stand before the first backslash or wide character.
+fn unescaped(raw: &[u8]) -> usize {
+    const ALL: u64 = u64::MAX / 0xFF;
+    let mut at = 0;
+    for bytes in raw.as_chunks::<8>().0 {
+        let bytes = u64::from_le_bytes(*bytes);
+        let slash = bytes ^ (ALL * b'\\' as u64);
+        // Exact up to the first that is marked: a borrow goes upwards.
+        let marked = (slash.wrapping_sub(ALL) & !slash | bytes) & (ALL * 0x80);
+        if marked != 0 {
+            return at + marked.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = raw.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| *byte == b'\\' || *byte >= 0x80).unwrap_or(rest.len())
+}
+
 /// Decodes JSON string content; leaves out long fenced blocks and encoded data.
 struct Writer {
     out: Vec<u8>,
@@ -268,20 +282,11 @@ impl Writer {
     /// Takes the bytes up to the next escape or wide character in one piece, where nothing of them is to be left out;
     /// gives how many.
     fn plain(&mut self, raw: &[u8]) -> usize {
-        if self.fence.is_some() {
-            return 0;
-        }
-        let special = |byte: &u8| *byte == b'\\' || *byte >= 0x80;
-        let mut end = 0;
-        for block in raw.chunks(32) {
-            // All of a block at once, and only then its bytes.
-            if block.iter().fold(false, |found, byte| found | special(byte)) {
-                end += block.iter().position(special).unwrap_or_default();
-                break;
-            }
-            end += block.len();
-        }
-        let end = end.min(self.budget - self.out.len());
+        let room = match self.fence {
+            Some(start) => (start + FENCED + 1).saturating_sub(self.out.len()),
+            None => usize::MAX,
+        };
+        let end = unescaped(raw).min(room).min(self.budget - self.out.len());
         let run = raw.get(..end).unwrap_or_default();
         // Each word must end in time, or it may be encoded data: looked for backwards, a space is near.
         let mut from = 0;
@@ -363,7 +368,7 @@ impl Writer {
                 Some(_) => None,
             };
             self.out.truncate(self.line);
-        } else if LINES.iter().any(|start| line.starts_with(start)) {
+        } else if LINES.iter().any(|start| line.first() == start.first() && line.starts_with(start)) {
             self.out.truncate(self.line);
         } else if self.fence.is_none_or(|start| self.out.len() <= start + FENCED) {
             self.out.push(b'\n');

@@ -58,20 +58,39 @@ pub(super) fn when(condition: bool, count: Count) -> u64 {
     u64::from(condition) << (count as usize % 4 * 16)
 }
 
-/// What a word of so many letters adds to the first four counts.
-pub(super) fn by_length(letters: u32) -> u64 {
-    BY_LENGTH.get(letters.min(9) as usize).copied().unwrap_or_default()
+/// A bit, 0 or 1, at the place of this count of words.
+pub(super) const fn at(count: Count, bit: u64) -> u64 {
+    bit << (count as usize % 4 * 16)
+}
+
+/// What the length of a word says.
+#[derive(Clone, Copy)]
+pub(super) struct Length {
+    /// What it adds to the first four counts.
+    pub(super) counts: u64,
+    /// 1 where a word of ASCII letters is long enough to be plain or rare.
+    pub(super) plain: u64,
+    /// All bits where it is more than a letter.
+    pub(super) several: u64,
+}
+
+/// Of a word of so many letters.
+pub(super) fn by_length(letters: u32) -> Length {
+    const NONE: Length = Length { counts: 0, plain: 0, several: 0 };
+    BY_LENGTH.get(letters.min(9) as usize).copied().unwrap_or(NONE)
 }
 
 #[allow(clippy::indexing_slicing, reason = "at compile time")]
-const BY_LENGTH: [u64; 10] = {
-    let mut table = [0; 10];
+const BY_LENGTH: [Length; 10] = {
+    let mut table = [Length { counts: 0, plain: 0, several: 0 }; 10];
     let mut letters = 1;
     while letters < 10 {
-        table[letters] = one(Count::Words)
+        table[letters].counts = one(Count::Words)
             + if letters == 9 { one(Count::Long) } else { 0 }
             + if letters <= 3 { one(Count::Short) } else { 0 }
             + if letters == 1 { one(Count::Single) } else { 0 };
+        table[letters].plain = if letters > 3 { 1 } else { 0 };
+        table[letters].several = if letters > 1 { u64::MAX } else { 0 };
         letters += 1;
     }
     table

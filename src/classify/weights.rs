@@ -39,7 +39,7 @@ pub const AS_COUNTED: i16 = i16::MIN;
 /// What was learned.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    features: Vec<Feature>,
+    features: Features,
     /// Where the trees begin: a node's number, or a leaf's with [`LEAVES`].
     roots: Vec<u16>,
     /// Those of all trees.
@@ -54,15 +54,60 @@ pub struct Weights {
     buckets: Vec<[u8; MOST_TASKS]>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Feature {
-    lowest: i16,
-    highest: i16,
-    mean: i16,
-    least: i16,
-    most: i16,
-    foreign: i16,
-    weight: i32,
+/// Of each feature, one number in each list.
+#[derive(Clone, Debug)]
+struct Features {
+    lowest: [i16; FEATURES],
+    highest: [i16; FEATURES],
+    mean: [i16; FEATURES],
+    least: [i16; FEATURES],
+    most: [i16; FEATURES],
+    foreign: [i16; FEATURES],
+    weights: [i32; FEATURES],
+}
+
+impl Default for Features {
+    /// Nothing is known of them.
+    fn default() -> Self {
+        Self {
+            lowest: [i16::MIN; FEATURES],
+            highest: [i16::MAX; FEATURES],
+            mean: [0; FEATURES],
+            least: [i16::MIN; FEATURES],
+            most: [i16::MAX; FEATURES],
+            foreign: [AS_COUNTED; FEATURES],
+            weights: [0; FEATURES],
+        }
+    }
+}
+
+impl Features {
+    fn read(bytes: &mut Bytes<'_>) -> Result<Self, WeightsError> {
+        let mut found = Self::default();
+        for feature in 0..FEATURES {
+            let lists = [
+                &mut found.lowest,
+                &mut found.highest,
+                &mut found.mean,
+                &mut found.least,
+                &mut found.most,
+                &mut found.foreign,
+            ];
+            for place in lists.into_iter().filter_map(|list| list.get_mut(feature)) {
+                *place = bytes.i16()?;
+            }
+            if let Some(weight) = found.weights.get_mut(feature) {
+                *weight = bytes.i32()?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The clip and the mean of each.
+    fn bounds(&self) -> impl Iterator<Item = (i16, i16, i16)> {
+        let clips = self.lowest.iter().zip(&self.highest);
+        clips.zip(&self.mean).map(|((lowest, highest), mean)| (*lowest, *highest, *mean))
+    }
 }
 
 /// An inner node, in the numbers of all nodes and leaves.
@@ -133,19 +178,8 @@ impl Weights {
         }
         let (trees, points, tasks) = (bytes.u16()?, bytes.u16()?, usize::from(bytes.u16()?));
         let (words, shares) = (bytes.u16()?, bytes.u16()?);
-        let mut found = Self::default();
-        for _ in 0..FEATURES {
-            found.features.push(Feature {
-                lowest: bytes.i16()?,
-                highest: bytes.i16()?,
-                mean: bytes.i16()?,
-                least: bytes.i16()?,
-                most: bytes.i16()?,
-                foreign: bytes.i16()?,
-                weight: bytes.i32()?,
-            });
-        }
-        if found.features.iter().any(|feature| feature.lowest > feature.highest) {
+        let mut found = Self { features: Features::read(&mut bytes)?, ..Self::default() };
+        if found.features.bounds().any(|(lowest, highest, _)| lowest > highest) {
             return Err(WeightsError::Malformed);
         }
         for _ in 0..trees {
@@ -178,17 +212,17 @@ impl Weights {
             found.buckets.push(bucket);
         }
         let most = |weights: &[i16]| {
-            let term = |(feature, weight): (&Feature, &i16)| {
-                let far = feature.lowest.abs_diff(feature.mean).max(feature.highest.abs_diff(feature.mean));
-                i64::from(far) * i64::from(weight.unsigned_abs())
+            let term = |((lowest, highest, mean), weight): ((i16, i16, i16), &i16)| {
+                i64::from(lowest.abs_diff(mean).max(highest.abs_diff(mean)))
+                    * i64::from(weight.unsigned_abs())
             };
-            found.features.iter().zip(weights).map(term).sum::<i64>()
+            found.features.bounds().zip(weights).map(term).sum::<i64>()
         };
-        let far = |feature: &Feature| {
-            [feature.lowest, feature.highest].iter().any(|end| end.checked_sub(feature.mean).is_none())
+        let far = |(lowest, highest, mean): (i16, i16, i16)| {
+            lowest.checked_sub(mean).is_none() || highest.checked_sub(mean).is_none()
         };
         if tasks > MOST_TASKS
-            || found.features.iter().any(far)
+            || found.features.bounds().any(far)
             || found.shapes.chunks(FEATURES).any(|weights| i32::try_from(most(weights)).is_err())
         {
             return Err(WeightsError::Malformed);
@@ -224,9 +258,9 @@ impl Weights {
     pub(super) fn neutral(&self, shape: &Shape) -> [i16; FEATURES] {
         let mut values = shape.values;
         if shape.foreign {
-            for (value, feature) in values.iter_mut().zip(&self.features) {
-                if feature.foreign != AS_COUNTED {
-                    *value = feature.foreign;
+            for (value, foreign) in values.iter_mut().zip(&self.features.foreign) {
+                if *foreign != AS_COUNTED {
+                    *value = *foreign;
                 }
             }
         }
@@ -235,17 +269,20 @@ impl Weights {
 
     /// How far the values, within their bounds, lie from the mean. `read` has seen to it that the differences fit.
     fn centred(&self, values: &[i16; FEATURES]) -> [i16; FEATURES] {
-        let mut centred = [0i16; FEATURES];
-        for (place, (feature, value)) in centred.iter_mut().zip(self.features.iter().zip(values)) {
-            *place = (*value).clamp(feature.lowest, feature.highest).wrapping_sub(feature.mean);
+        let Features { lowest, highest, mean, .. } = &self.features;
+        let mut centred = *values;
+        for (value, (lowest, (highest, mean))) in
+            centred.iter_mut().zip(lowest.iter().zip(highest.iter().zip(mean)))
+        {
+            *value = (*value).max(*lowest).min(*highest).wrapping_sub(*mean);
         }
         centred
     }
 
     /// The raw score.
     pub(super) fn raw(&self, values: &[i16; FEATURES]) -> i64 {
-        let line = |(feature, value): (&Feature, i16)| i64::from(value) * i64::from(feature.weight);
-        let linear: i64 = self.features.iter().zip(self.centred(values)).map(line).sum();
+        let line = |(weight, value): (&i32, i16)| i64::from(value) * i64::from(*weight);
+        let linear: i64 = self.features.weights.iter().zip(self.centred(values)).map(line).sum();
         let mut room = [0; ROOM];
         for (place, value) in room.iter_mut().zip(values) {
             *place = *value;
@@ -256,8 +293,10 @@ impl Weights {
 
     /// How many features lie outside of what the training data had.
     pub(super) fn unknown(&self, values: &[i16; FEATURES]) -> u32 {
-        let outside = |(feature, value): &(&Feature, &i16)| !(feature.least..=feature.most).contains(*value);
-        self.features.iter().zip(values).filter(outside).count() as u32
+        let known = self.features.least.iter().zip(&self.features.most);
+        let outside =
+            known.zip(values).map(|((least, most), value)| u16::from((value < least) | (value > most)));
+        u32::from(outside.sum::<u16>())
     }
 
     /// The expected gain, in millionths, for a raw score.
@@ -385,6 +424,7 @@ impl Weights {
         Ok(())
     }
 
+    #[inline(always)]
     fn leaf(&self, root: u16, values: &[i16; ROOM]) -> i16 {
         let mut at = root;
         while at & LEAVES == 0 {

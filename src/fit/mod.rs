@@ -16,6 +16,7 @@ mod splice;
 mod write;
 
 use alloc::{string::String, string::ToString, sync::Arc, vec::Vec};
+use core::cell::OnceCell;
 
 use crate::{
     catalog::Model,
@@ -44,7 +45,8 @@ pub struct Fit {
     model: String,
     /// The model's name as JSON text.
     model_text: Vec<u8>,
-    max_output: u64,
+    /// The most that the model writes, as JSON text and as a number.
+    max_output: (Vec<u8>, Option<Decimal>),
     refuses: Traits,
     droppable: Traits,
     effort: Option<EffortFit>,
@@ -84,11 +86,13 @@ struct Below<'r> {
 impl Fit {
     /// Collects the rules that concern a target in a dialect.
     pub fn resolve(rules: &Rules, dialect: Dialect, provider: &str, model: &Model) -> Self {
+        let max_output = model.max_output.to_string().into_bytes();
+        let most = Decimal::parse(&max_output);
         let mut fit = Self {
             dialect,
             model_text: serde_json::Value::from(model.id.as_str()).to_string().into_bytes(),
             model: model.id.clone(),
-            max_output: model.max_output,
+            max_output: (max_output, most),
             refuses: Traits::NONE,
             droppable: Traits::NONE,
             effort: EffortFit::resolve(rules, dialect, provider, model),
@@ -134,22 +138,23 @@ impl Fit {
         if view.model != self.model {
             top.set(b"model", &self.model_text[..]);
         }
-        let stream_usage = Arc::from(STREAM_USAGE);
+        let stream_usage = OnceCell::new();
         if wanted.stream_usage && self.dialect == Dialect::Chat && view.stream && !view.stream_usage {
-            ask_for_usage(&mut top, &mut below, &mut applied, &stream_usage);
+            let id = stream_usage.get_or_init(|| Arc::from(STREAM_USAGE));
+            ask_for_usage(&mut top, &mut below, &mut applied, id);
         }
         if let Some((effort, plan)) = &plan {
             plan.write(effort, &mut top, &mut below, &mut applied);
         }
-        let max_output = self.max_output.to_string().into_bytes();
+        let max_output = &self.max_output;
         let thinking = plan.as_ref().map(|(_, plan)| plan.thinking);
         for rule in &self.steps {
             let met = rule.traits == Traits::NONE || view.traits.meets(rule.traits);
             if met && rule.thinking.is_none_or(|state| thinking == Some(state)) {
-                apply(rule, &rule.edit, &mut top, &mut below, &mut applied, &max_output);
+                apply(rule, &rule.edit, &mut top, &mut below, &mut applied, max_output);
             }
             if wanted.drop_foreign_thinking && view.traits.meets(rule.refuse) {
-                apply(rule, &rule.cure, &mut top, &mut below, &mut applied, &max_output);
+                apply(rule, &rule.cure, &mut top, &mut below, &mut applied, max_output);
             }
         }
         nest(&mut top, &below, &mut applied);
@@ -195,7 +200,7 @@ fn apply<'r>(
     top: &mut Body<'r>,
     below: &mut Vec<Below<'r>>,
     applied: &mut Vec<Arc<str>>,
-    max_output: &[u8],
+    max_output: &'r (Vec<u8>, Option<Decimal>),
 ) {
     let mut changed = false;
     for op in ops {
@@ -220,7 +225,12 @@ fn apply<'r>(
     }
 }
 
-fn apply_top<'r>(name: &'r [u8], act: &'r TopAct, top: &mut Body<'r>, max_output: &[u8]) -> bool {
+fn apply_top<'r>(
+    name: &'r [u8],
+    act: &'r TopAct,
+    top: &mut Body<'r>,
+    max_output: &'r (Vec<u8>, Option<Decimal>),
+) -> bool {
     let body = top.bytes();
     let number = |value: &Value| {
         Some(value)
@@ -243,7 +253,8 @@ fn apply_top<'r>(name: &'r [u8], act: &'r TopAct, top: &mut Body<'r>, max_output
         }
         TopAct::Cap => {
             let Some(value) = top.value(name).as_ref().and_then(number) else { return false };
-            Some(value) > Decimal::parse(max_output) && top.set(name, max_output.to_vec())
+            let (text, most) = max_output;
+            Some(value) > *most && top.set(name, &text[..])
         }
         TopAct::Set { to, absent } => {
             let present = top.has(name) && top.value(name).is_none_or(|value| value.kind != Kind::Null);

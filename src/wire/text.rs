@@ -45,6 +45,23 @@ fn unit(escape: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
 
+/// Where a byte first stands.
+pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
+    const ALL: u64 = u64::MAX / 0xFF;
+    let mut at = 0usize;
+    for bytes in text.as_chunks::<8>().0 {
+        let differs = u64::from_le_bytes(*bytes) ^ (ALL * u64::from(byte));
+        // Exact up to the first that is marked: a borrow goes upwards.
+        let marked = differs.wrapping_sub(ALL) & !differs & (ALL * 0x80);
+        if marked != 0 {
+            return Some(at.wrapping_add(marked.trailing_zeros() as usize / 8));
+        }
+        at = at.wrapping_add(8);
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    rest.iter().position(|other| *other == byte).map(|behind| at.wrapping_add(behind))
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::{string::String, vec::Vec};
@@ -75,6 +92,11 @@ mod tests {
             let escaped: String = text.encode_utf16().map(|unit| alloc::format!("\\u{unit:04X}")).collect();
             let expected: Vec<u32> = text.chars().map(u32::from).collect();
             prop_assert_eq!(read(escaped.as_bytes()), expected);
+        }
+
+        #[test]
+        fn a_byte_is_found_where_it_first_stands(bytes in proptest::collection::vec(0x7Eu8..0x83, 0..40), byte in 0x7Eu8..0x83) {
+            prop_assert_eq!(find(&bytes, byte), bytes.iter().position(|other| *other == byte));
         }
 
         #[test]

@@ -122,9 +122,9 @@ fn plain_run(rest: &[u8]) -> (usize, u64) {
         high |= word;
         let found = stops(word);
         if found != 0 {
-            return (run.saturating_add(first(found)), high);
+            return (run.wrapping_add(first(found)), high);
         }
-        run = run.saturating_add(8);
+        run = run.wrapping_add(8);
     }
     for block in rest.get(run..).unwrap_or_default().as_chunks::<32>().0 {
         let marked = block.iter().fold(0, |marked, byte| {
@@ -135,19 +135,19 @@ fn plain_run(rest: &[u8]) -> (usize, u64) {
         if marked & 1 != 0 {
             break;
         }
-        run = run.saturating_add(32);
+        run = run.wrapping_add(32);
     }
     for word in rest.get(run..).unwrap_or_default().as_chunks::<8>().0 {
         let word = u64::from_le_bytes(*word);
         high |= word;
         let found = stops(word);
         if found != 0 {
-            return (run.saturating_add(first(found)), high);
+            return (run.wrapping_add(first(found)), high);
         }
-        run = run.saturating_add(8);
+        run = run.wrapping_add(8);
     }
     let (tail, bits) = plain_bytes(rest.get(run..).unwrap_or_default());
-    (run.saturating_add(tail), high | bits)
+    (run.wrapping_add(tail), high | bits)
 }
 
 /// The same with 128-bit vectors, which every host of the WebAssembly doors has: a dozen instructions for 16 bytes.
@@ -201,10 +201,9 @@ fn halves(pair: [u8; 16]) -> [u64; 2] {
 /// The high bit of every byte that ends a plain run. Exact up to and including the first such byte (the borrow of a
 /// match may mark bytes above it), which is all that is asked.
 const fn stops(word: u64) -> u64 {
-    let quote = word ^ (LOW * b'"' as u64);
-    let slash = word ^ (LOW * b'\\' as u64);
-    let control = word.wrapping_sub(LOW * 0x20) & !word;
-    let quote = quote.wrapping_sub(LOW) & !quote;
-    let slash = slash.wrapping_sub(LOW) & !slash;
-    (control | quote | slash) & HIGH
+    let quote = (word ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
+    let slash = (word ^ (LOW * b'\\' as u64)).wrapping_sub(LOW);
+    let control = word.wrapping_sub(LOW * 0x20);
+    // What they are compared with leaves the high bits as they are.
+    (control | quote | slash) & !word & HIGH
 }
