@@ -241,9 +241,12 @@ impl Story {
     ///
     /// Looks at every part once, and at no more than [`limits::HASHED_TEXT`] bytes of each.
     pub fn read(body: &[u8], view: &RequestView) -> Self {
+        // A turn of the person in every other part is usual, and more than a few dozen are rare.
+        let turns = (view.parts.len() / 2 + 1).min(32);
         let mut walk = Walk {
             body,
             story: Self {
+                turns: Vec::with_capacity(turns.min(limits::TURNS)),
                 agentic: view.traits.meets(Traits::TOOLS | Traits::TOOL_HISTORY),
                 messages: view.messages,
                 ..Self::default()
@@ -258,9 +261,9 @@ impl Story {
             calm: None,
             results_in: None,
             in_answer: false,
-            said: Vec::new(),
-            told: Vec::new(),
-            meant: Vec::new(),
+            said: Vec::with_capacity(turns),
+            told: Vec::with_capacity(turns),
+            meant: Vec::with_capacity(turns),
             open: Hash::new(),
         };
         let parts = &view.parts;

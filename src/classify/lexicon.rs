@@ -355,6 +355,7 @@ impl<const N: usize> Table<N> {
         ((hash ^ hash >> 15) as usize).wrapping_add(step) % N
     }
 
+    #[inline(never)]
     fn add(&mut self, hash: u32, value: u16) {
         for place in (0..N).map(|step| Self::place(hash, step)) {
             if let (Some(key), Some(found)) = (self.keys.get_mut(place), self.values.get_mut(place))

@@ -25,6 +25,7 @@ pub mod shape;
 mod tally;
 mod task;
 pub mod weights;
+mod word;
 
 pub use task::Task;
 

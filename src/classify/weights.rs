@@ -372,9 +372,13 @@ impl Sums {
 
     /// Makes room for so many more buckets.
     fn settle(&mut self, more: u32) {
-        if self.unsettled + more <= Self::ROOM {
-            return;
+        if self.unsettled + more > Self::ROOM {
+            self.settle_all();
         }
+    }
+
+    #[inline(never)]
+    fn settle_all(&mut self) {
         let halves = u32::from(HALF) * core::mem::take(&mut self.unsettled);
         for (task, sum) in self.settled.iter_mut().enumerate() {
             let lanes = self.lanes.get(task / 8).and_then(|lanes| lanes.get(task % 2)).copied();
@@ -385,7 +389,7 @@ impl Sums {
     }
 
     fn all(mut self) -> [i32; MOST_TASKS] {
-        self.settle(Self::ROOM);
+        self.settle_all();
         self.settled
     }
 }

@@ -115,7 +115,9 @@ impl<'b, 'r> Said<'b, 'r> {
                     && !(part.role == Role::User && is_aside(raw));
                 said.then_some((number, Text { role: part.role, raw }))
             };
-            self.parts.iter().enumerate().filter_map(text).collect()
+            let mut texts = Vec::with_capacity(self.parts.len());
+            texts.extend(self.parts.iter().enumerate().filter_map(text));
+            texts
         });
         let texts = texts.get(..texts.partition_point(|(number, _)| *number < parts)).unwrap_or_default();
         if texts.is_empty() {

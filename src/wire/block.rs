@@ -131,7 +131,7 @@ impl<'b> Blocks<'b> {
         Self {
             body,
             dialect,
-            parts: Vec::with_capacity(32),
+            parts: Vec::with_capacity((body.len() / 256).clamp(32, 128)),
             traits: Traits::NONE,
             messages: 0,
             beyond: Beyond::default(),

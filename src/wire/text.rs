@@ -46,6 +46,7 @@ fn unit(escape: &[u8]) -> Option<u32> {
 }
 
 /// Where a byte first stands.
+#[inline(never)]
 pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
     const ALL: u64 = u64::MAX / 0xFF;
     let mut at = 0usize;
