@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
-    lexicon::Mask,
+    lexicon::{List, Mask},
     tally::{Count, Tally},
 };
 
@@ -38,6 +38,26 @@ pub(super) struct Sentence {
     /// Where its names stand among all.
     pub(super) names: (usize, usize),
 }
+
+impl Sentence {
+    fn sets_a_task(&self) -> bool {
+        self.asks || self.opening & TASKS != 0
+    }
+}
+
+/// Lists of words that a question or an order begins with.
+const TASKS: Mask = 1 << List::Compute as usize
+    | 1 << List::Prove as usize
+    | 1 << List::Explain as usize
+    | 1 << List::Which as usize
+    | 1 << List::Factoid as usize
+    | 1 << List::HowMany as usize
+    | 1 << List::Write as usize
+    | 1 << List::Name as usize
+    | 1 << List::Translate as usize
+    | 1 << List::Summarise as usize
+    | 1 << List::Extract as usize
+    | 1 << List::Compare as usize;
 
 /// What is known of the options of a question.
 pub(super) struct Asked {
@@ -91,14 +111,51 @@ pub(super) fn set_apart(sentences: &mut [Sentence], names: &[Name], options: Opt
     if first == last || sentences.len() > MANY || !(short_first || short_last) {
         return;
     }
+    let has_options = options.is_some();
     let Some((most, words)) = largest(sentences, names, options) else { return };
-    if let Some(sentence) = sentences.get_mut(first) {
-        // Of a request in two sentences the first is as likely what it is about.
-        sentence.aside |= short_first && first < most.start && sentence.words * 2 <= words;
+    let set =
+        |range: Range<usize>| sentences.get(range).unwrap_or_default().iter().any(Sentence::sets_a_task);
+    // A text and what is to be done with it need not share a word.
+    let needed = !(has_options || set(most.start..most.end + 1));
+    let mut end = beside(sentences, names, (most.end + 1..=last).rev());
+    let mut start = beside(sentences, names, first..most.start);
+    if needed && set(last + 1 - end..last + 1) {
+        end = 0;
     }
-    if let Some(sentence) = sentences.get_mut(last) {
-        sentence.aside |= short_last && last > most.end;
+    if needed && set(first..first + start) {
+        start = 0;
     }
+    let mut total = 0;
+    for sentence in sentences.iter().skip(first).take(start) {
+        total += sentence.words;
+    }
+    // Of a request in two sentences the first is as likely what it is about.
+    if total * 2 <= words {
+        sentences.iter_mut().skip(first).take(start).for_each(|sentence| sentence.aside = true);
+    }
+    sentences.iter_mut().take(last + 1).rev().take(end).for_each(|sentence| sentence.aside = true);
+}
+
+/// How many of these sentences, from the first on, stand together beside the question: those that share a word with it,
+/// or have none that names anything, as it.
+fn beside(sentences: &[Sentence], names: &[Name], mut among: impl Iterator<Item = usize>) -> usize {
+    let names_of = |sentence: &Sentence| names.get(sentence.names.0..sentence.names.1).unwrap_or_default();
+    let Some(outer) = among.next().and_then(|at| sentences.get(at)) else { return 0 };
+    let mut words = outer.words;
+    if words > LONGEST {
+        return 0;
+    }
+    let outer = names_of(outer);
+    1 + among
+        .map_while(|at| sentences.get(at))
+        .take_while(|sentence| {
+            words += sentence.words;
+            let own = names_of(sentence);
+            let kin =
+                if own.is_empty() { outer.is_empty() } else { own.iter().any(|name| outer.contains(name)) };
+            (kin || sentence.aside) && words <= LONGEST
+        })
+        .count()
 }
 
 /// The first and the last sentence of the family with most words, and how many. A question counts double, and options are a large part of

@@ -16,6 +16,7 @@
 //! the question stands. A short answer ("yes, go on") is about as hard as the turn that it follows. Model answers, tool
 //! results and system prompts are not read.
 
+mod key;
 mod kin;
 mod layout;
 mod lexicon;

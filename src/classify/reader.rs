@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
+    key::{behind_address, behind_key, is_key},
     kin::{Name, Sentence, name},
     lexicon::{Lexicon, List, Mask, SEED, hash, phrase},
     tally::{Count, Tally, at, by_length, ending, one, when},
@@ -46,6 +47,7 @@ pub(super) struct Reader<'l> {
     open: bool,
     number: Number,
     pub(super) before: u8,
+    before_that: u8,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -77,6 +79,7 @@ impl<'l> Reader<'l> {
             open: false,
             number: Number::default(),
             before: b'\n',
+            before_that: b'\n',
         }
     }
 
@@ -95,6 +98,19 @@ impl<'l> Reader<'l> {
                 b'\'' if self.word.letters > 0 && after.first().is_some_and(u8::is_ascii_alphabetic) => {
                     self.word.hash = hash(self.word.hash, byte);
                 }
+                b':' if self.word.letters > 0 && after.starts_with(b"//") => {
+                    // An address says nothing of what is asked.
+                    (self.word, self.open) = (Word::NONE, false);
+                    (self.before, self.mark) = (b'/', b'/');
+                    rest = behind_address(after);
+                    continue;
+                }
+                b'0'..=b'9' if self.word.letters > 0 && is_key(rest) => {
+                    (self.word, self.open) = (Word::NONE, false);
+                    (self.before, self.mark) = (b'0', 0);
+                    rest = behind_key(rest);
+                    continue;
+                }
                 0x80.. => {
                     let (code, used) = decode(rest);
                     self.foreign(code, rest.get(..used).unwrap_or_default());
@@ -107,6 +123,7 @@ impl<'l> Reader<'l> {
                     self.mark = byte;
                 }
             }
+            self.before_that = self.before;
             self.before = byte;
             rest = after;
         }
@@ -117,6 +134,11 @@ impl<'l> Reader<'l> {
     /// Takes the letters that `text` begins with, and the words behind them as long as they are letters with a space
     /// behind; gives what is left.
     fn letters<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
+        if self.number.digits > 0 && is_key(text) {
+            self.number = Number::default();
+            (self.before, self.mark) = (b'0', 0);
+            return behind_key(text);
+        }
         self.end_number();
         let mut text = text;
         loop {
@@ -347,6 +369,13 @@ impl<'l> Reader<'l> {
             }
             return;
         }
+        // Rules and exclamations of any length are one mark; a blank is counted at its end.
+        if byte == self.before
+            && !matches!(byte, b'_' | b'(' | b'\n')
+            && (byte == self.before_that || matches!(byte, b'?' | b'!'))
+        {
+            return;
+        }
         let called = self.word.letters > 0;
         self.end_word();
         self.end_number();
@@ -375,7 +404,9 @@ impl<'l> Reader<'l> {
             b'_' if self.before == b'_' && next != b'_' => sentence.add(Count::Blanks, 1),
             b'_' if called => sentence.add_word([0, 0, one(Count::Names), 0]),
             b'?' => {
-                sentence.add(Count::Questions, 1);
+                if sentence.get(Count::Words) + sentence.get(Count::Wide) + sentence.get(Count::Numbers) > 0 {
+                    sentence.add(Count::Questions, 1);
+                }
                 self.end_sentence(true);
             }
             b'.' | b'!'
@@ -389,6 +420,25 @@ impl<'l> Reader<'l> {
             b'\n' => self.end_sentence(false),
             _ => {}
         }
+    }
+
+    /// Reads a line; whether there is anything in it.
+    pub(super) fn line_of(&mut self, line: &[u8], number: usize) -> bool {
+        if line.is_empty() {
+            return false;
+        }
+        (self.before, self.line) = (b'\n', number);
+        self.text(line);
+        let sentence = &self.sentence;
+        if sentence.get(Count::Words) + sentence.get(Count::Wide) + sentence.get(Count::Numbers) == 0 {
+            // Marks alone say nothing.
+            self.sentence = Tally::EMPTY;
+        }
+        // Prose that was broken into lines goes on; a line that ends in a letter of its own is a sentence.
+        if !line.last().is_some_and(u8::is_ascii_alphanumeric) || line.len() < 60 {
+            self.end_sentence(false);
+        }
+        true
     }
 
     pub(super) fn end_sentence(&mut self, asks: bool) {

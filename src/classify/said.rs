@@ -240,11 +240,20 @@ struct Writer {
     word: usize,
     /// Where the fenced block began in `out`.
     fence: Option<usize>,
+    /// Whether the line before is part of a stack trace.
+    traced: bool,
 }
 
 impl Writer {
     fn new(budget: usize) -> Self {
-        Self { out: Vec::with_capacity(budget.min(4096)), budget, line: 0, word: 0, fence: None }
+        Self {
+            out: Vec::with_capacity(budget.min(4096)),
+            budget,
+            line: 0,
+            word: 0,
+            fence: None,
+            traced: false,
+        }
     }
 
     fn decode(&mut self, raw: &[u8]) {
@@ -359,6 +368,15 @@ impl Writer {
         self.word = self.out.len();
     }
 
+    /// Whether the line is part of a stack trace, of which another line is to come.
+    fn trace(&mut self) -> bool {
+        let line = self.out.get(self.line..).unwrap_or_default();
+        let indented = line.starts_with(b" ");
+        self.traced = line.trim_ascii_start().starts_with(b"Traceback (most recent call last)")
+            || (self.traced && indented);
+        self.traced
+    }
+
     fn end_line(&mut self) {
         self.end_word();
         let line = self.out.get(self.line..).unwrap_or_default().trim_ascii_start();
@@ -370,6 +388,8 @@ impl Writer {
             self.out.truncate(self.line);
         } else if LINES.iter().any(|start| line.first() == start.first() && line.starts_with(start)) {
             self.out.truncate(self.line);
+        } else if self.fence.is_none() && self.trace() {
+            self.out.push(b' ');
         } else if self.fence.is_none_or(|start| self.out.len() <= start + FENCED) {
             self.out.push(b'\n');
         } else {

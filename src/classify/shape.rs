@@ -154,18 +154,10 @@ impl Shape {
         let mut reader = Reader::new(lexicon, common);
         let before_options = layout.options.first().map_or(usize::MAX, |option| option.start);
         let mut asked = 0;
-        for (number, range) in layout.stem.iter().enumerate() {
-            let line = text.get(range.clone()).unwrap_or_default();
-            if line.is_empty() {
-                continue;
-            }
-            (reader.before, reader.line) = (b'\n', number);
-            reader.text(line);
-            // Prose that was broken into lines goes on; a line that ends in a letter of its own is a sentence.
-            if !line.last().is_some_and(u8::is_ascii_alphanumeric) || line.len() < 60 {
-                reader.end_sentence(false);
-            }
-            if range.start < before_options {
+        let (stem, behind) =
+            layout.stem.split_at(layout.stem.partition_point(|range| range.start < before_options));
+        for (number, range) in stem.iter().enumerate() {
+            if reader.line_of(text.get(range.clone()).unwrap_or_default(), number) {
                 asked = reader.sentences.iter().rposition(|sentence| !sentence.aside).unwrap_or_default();
             }
         }
@@ -178,6 +170,12 @@ impl Shape {
             Asked { names: names..end, words: options.words, sentence: asked }
         });
         sentences.append(&mut options.behind);
+        reader.sentence = Tally::EMPTY;
+        for (number, range) in behind.iter().enumerate() {
+            reader.line_of(text.get(range.clone()).unwrap_or_default(), stem.len() + number);
+        }
+        reader.end_sentence(false);
+        sentences.append(&mut reader.sentences);
         kin::set_apart(&mut sentences, &reader.names, asked);
         let mut stem = Stem::of(&sentences, |sentence| !sentence.aside);
         if stem.tally.get(Count::Words) + stem.tally.get(Count::Wide) + stem.tally.get(Count::Numbers) < 3 {
@@ -263,9 +261,13 @@ impl Options {
             shared: 0,
         };
         let mut several = false;
+        let mut longest = 0;
         for (at, range) in layout.options.iter().enumerate() {
             (reader.sentence, reader.before) = (Tally::EMPTY, b' ');
-            reader.text(text.get(range.clone()).unwrap_or_default());
+            let option = text.get(range.clone()).unwrap_or_default();
+            let last = at + 1 == layout.options.len();
+            reader.text(if last { of_length(option, longest) } else { option });
+            longest = longest.max(range.len());
             reader.end_sentence(false);
             // What follows on the last option, where no other has more than a sentence, is none of it.
             if at + 1 == layout.options.len() && !several && reader.sentences.len() > 1 {
@@ -290,6 +292,14 @@ impl Options {
         }
         found
     }
+}
+
+/// The last option, where the longest of the others has so many bytes: what goes on much longer belongs to what comes.
+fn of_length(option: &[u8], longest: usize) -> &[u8] {
+    let most = longest + longest / 4 + 8;
+    let Some(head) = option.get(..most) else { return option };
+    let end = head.iter().rposition(|byte| *byte == b' ').unwrap_or(most);
+    head.get(..end).unwrap_or_default()
 }
 
 fn numbers(seen: [u64; 64], found: &Stem, options: &Options) -> Shape {

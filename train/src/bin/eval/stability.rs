@@ -12,12 +12,13 @@ const STRIDE: usize = 3;
 type Kind = (&'static str, &'static str, f64, f64);
 
 /// What is done to a prompt, and the part that must stay on its side: at the median, and at a dial of 20 %.
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     ("as another person would type it", "made apart from the training noise, in other words", 0.85, 0.92),
     ("light", "synonyms, typos, words dropped or added, lower case", 0.85, 0.92),
     ("heavy", "60 % of the longer words replaced", 0.85, 0.92),
     ("adversarial", "something before or behind it, made apart from the training noise", 0.95, 0.95),
-    ("unlooked-at", "the same, from a list that no phrase of the extractor was chosen by", 0.95, 0.95),
+    ("adversarial, second list", "the same, other texts", 0.95, 0.95),
+    ("unlooked-at", "the same, from a list written when the extractor was done", 0.95, 0.95),
 ];
 
 /// Scores before and after, by kind.
@@ -51,6 +52,7 @@ impl Rewordings {
                 noise::heavy(text, &samples.pool, &mut chance),
                 rewording::added(text, &mut Chance::new(79, &sample.row.id)),
                 rewording::put_beside(text, &mut Chance::new(82, &sample.row.id)),
+                rewording::put_beside_afresh(text, &mut Chance::new(83, &sample.row.id)),
             ];
             for (list, text) in found.0.iter_mut().zip(&texts) {
                 list.push((before, judge(classifier, text).gain));
