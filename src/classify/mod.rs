@@ -268,7 +268,7 @@ pub fn hash_of(word: &str) -> u32 {
 }
 
 /// To be raised where features of the same names come to count otherwise.
-const COUNTED: u8 = 4;
+const COUNTED: u8 = 5;
 
 /// A number for the set of features and the words that they count: weights of another set are refused.
 pub fn feature_space() -> u32 {

@@ -41,7 +41,7 @@ impl Settings {
         pair_of_line: 0.1,
         pair_of_trees: 0.6,
         growth: Growth { trees: 72, leaves: 15, rate: 0.12, least_rows: 180, penalty: 40.0, features: 500 },
-        share_of_trees: 0.5,
+        share_of_trees: 0.45,
         own: 0.2,
     };
 }
