@@ -526,6 +526,8 @@ proptest! {
         let mut document = document(name);
         let mut found = Vec::new();
         places(&document, String::new(), &mut found);
+        // The sections of the doors are theirs to read.
+        found.retain(|place| !["/envoy", "/worker", "/serve"].iter().any(|door| place.starts_with(door)));
         let place: &String = place.get(&found);
         *document.pointer_mut(place).unwrap() = value;
         match Config::from_json(document.to_string().as_bytes()) {

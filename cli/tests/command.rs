@@ -54,7 +54,7 @@ fn stdout(output: &Output) -> String {
 fn check_shows_tiers_prices_and_where_everything_goes() {
     let text = stdout(&pointsman(&["check", &example()]));
     for part in
-        ["cheap", "frontier", "anthropic/claude-opus-5-5", "0.15", "claude-opus-4-6", "0–213", "can be used"]
+        ["cheap", "frontier", "anthropic/claude-opus-5-5", "0.15", "claude-opus-4-6", "0–221", "can be used"]
     {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
@@ -82,7 +82,7 @@ fn a_mistake_is_named_with_its_place_and_cure() {
     let folder = Folder::new("wrong");
     let good = fs::read_to_string(example()).unwrap();
     for (from, to, place, cure) in [
-        ("thresholds: [214, 265]", "thresold: [212, 264]", "/ladders/default/thresold", "thresholds"),
+        ("thresholds: [222, 267]", "thresold: [212, 264]", "/ladders/default/thresold", "thresholds"),
         ("listen: 127.0.0.1:8080", "listen: nowhere", "/envoy/listen", "invalid"),
         ("admin: 127.0.0.1:9901", "admim: 127.0.0.1:9901", "/envoy", "admin"),
         ("version: 1", "version: 1\nversion: 1", "", "version"),

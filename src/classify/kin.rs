@@ -222,8 +222,14 @@ mod tests {
         let parts = ["A train leaves Ulm at nine.", "The train needs two hours.", "When does it arrive?"];
         let all: Vec<usize> = parts.iter().map(|part| part.split(' ').count()).collect();
         let whole: String = parts.join(" ");
-        // The question alone shares no word, and is the last.
-        assert_eq!(shape(&whole).words as usize, all.iter().take(2).sum::<usize>());
+        // The last shares no word with the others, but without it nothing is asked.
+        assert_eq!(shape(&whole).words as usize, all.iter().sum::<usize>());
+        let text = "The committee met on Tuesday and discussed the new bridge at length before lunch.";
+        for task in ["Summarise in one line.", "Translate into German."] {
+            for whole in [[task, "\n\n", text].concat(), [text, "\n\n", task].concat()] {
+                assert_eq!(shape(&whole).words as usize, whole.split_ascii_whitespace().count(), "{whole}");
+            }
+        }
         assert_eq!(shape("When does the train arrive? The train needs two hours.").words, 10);
         // A scene, and what is to be done about it.
         let task = "Derive the interleaving, propose a fix and show that it keeps throughput.";
