@@ -10,6 +10,10 @@ use pointsman_cli::{
     calibrate, check, document::Document, envoy, explain, paint, score, serve, token, worker,
 };
 
+/// What a request allocates on one thread another often frees, which glibc's allocator pays for with locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Decides, at the network edge, which model answers an LLM request and how much it may think.
 #[derive(Debug, Parser)]
 #[command(name = "pointsman", version)]
