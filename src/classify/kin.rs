@@ -1,9 +1,10 @@
 //! Which sentences belong together, and which only stand beside the question.
 //!
 //! What is put before or behind a question (a plea, a signature, a pasted line) has no word in common with it, as a rule.
-//! Sentences that share a word are kin, and so are their kin; the family with most to say is the question. A short sentence
-//! at either end that stands outside of it is not counted; the first only if it says no more than half as much, since questions too begin
-//! with sentences that set the scene. One at each end: of more, more of the question is lost than remarks are found.
+//! Sentences that share a word are kin, and so are their kin; the family with most to say is the question. What stands
+//! outside of it at either end, no longer than [`LONGEST`], is not counted: a sentence with those beside it that share a
+//! word with it, or that name nothing, as it. Before the question only if it says no more than half as much, since
+//! questions too begin with sentences that set the scene. Nowhere if it alone says what is to be done.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -158,8 +159,8 @@ fn beside(sentences: &[Sentence], names: &[Name], mut among: impl Iterator<Item 
         .count()
 }
 
-/// The first and the last sentence of the family with most words, and how many. A question counts double, and options are a large part of
-/// the question before them.
+/// The first and the last sentence of the family with most words, and how many. A question counts double, and options are
+/// a large part of the question before them.
 fn largest(sentences: &[Sentence], names: &[Name], options: Option<Asked>) -> Option<(Range<usize>, u32)> {
     let mut families: Vec<Family> = Vec::with_capacity(4);
     for (at, sentence) in sentences.iter().enumerate().filter(|(_, sentence)| !sentence.aside) {
