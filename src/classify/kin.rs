@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
-    lexicon::{List, Mask},
+    lexicon::{List, Mask, lists},
     tally::{Count, Tally},
 };
 
@@ -47,18 +47,20 @@ impl Sentence {
 }
 
 /// Lists of words that a question or an order begins with.
-const TASKS: Mask = 1 << List::Compute as usize
-    | 1 << List::Prove as usize
-    | 1 << List::Explain as usize
-    | 1 << List::Which as usize
-    | 1 << List::Factoid as usize
-    | 1 << List::HowMany as usize
-    | 1 << List::Write as usize
-    | 1 << List::Name as usize
-    | 1 << List::Translate as usize
-    | 1 << List::Summarise as usize
-    | 1 << List::Extract as usize
-    | 1 << List::Compare as usize;
+const TASKS: Mask = lists(&[
+    List::Compute,
+    List::Prove,
+    List::Explain,
+    List::Which,
+    List::Factoid,
+    List::HowMany,
+    List::Write,
+    List::Name,
+    List::Translate,
+    List::Summarise,
+    List::Extract,
+    List::Compare,
+]);
 
 /// What is known of the options of a question.
 pub(super) struct Asked {

@@ -51,6 +51,17 @@ pub(super) enum List {
     Foreign,
 }
 
+/// These lists as a mask.
+#[allow(clippy::indexing_slicing, reason = "at compile time")]
+pub(super) const fn lists(lists: &[List]) -> Mask {
+    let (mut mask, mut n) = (0, 0);
+    while n < lists.len() {
+        mask |= 1 << lists[n] as usize;
+        n += 1;
+    }
+    mask
+}
+
 /// How many lists there are.
 pub(super) const LISTS: usize = 38;
 

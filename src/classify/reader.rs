@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     key::{behind_address, behind_key, is_key},
     kin::{Name, Sentence, name},
-    lexicon::{Lexicon, List, Mask, SEED, hash, phrase},
+    lexicon::{Lexicon, List, Mask, SEED, hash, lists, phrase},
     tally::{Count, Tally, at, by_length, ending, one, when},
     word::{BEGINNING, Short, Word},
 };
@@ -404,7 +404,7 @@ impl<'l> Reader<'l> {
             b'_' if self.before == b'_' && next != b'_' => sentence.add(Count::Blanks, 1),
             b'_' if called => sentence.add_word([0, 0, one(Count::Names), 0]),
             b'?' => {
-                if sentence.get(Count::Words) + sentence.get(Count::Wide) + sentence.get(Count::Numbers) > 0 {
+                if sentence.terms() > 0 {
                     sentence.add(Count::Questions, 1);
                 }
                 self.end_sentence(true);
@@ -429,8 +429,7 @@ impl<'l> Reader<'l> {
         }
         (self.before, self.line) = (b'\n', number);
         self.text(line);
-        let sentence = &self.sentence;
-        if sentence.get(Count::Words) + sentence.get(Count::Wide) + sentence.get(Count::Numbers) == 0 {
+        if self.sentence.terms() == 0 {
             // Marks alone say nothing.
             self.sentence = Tally::EMPTY;
         }
@@ -485,23 +484,27 @@ const fn letters_of(word: &Word) -> bool {
 }
 
 /// Lists of words that open sentences.
-const OPENING: Mask = 1 << List::Which as usize
-    | 1 << List::Factoid as usize
-    | 1 << List::Premise as usize
-    | 1 << List::Compute as usize
-    | 1 << List::Prove as usize
-    | 1 << List::Explain as usize
-    | 1 << List::Grammar as usize;
+const OPENING: Mask = lists(&[
+    List::Which,
+    List::Factoid,
+    List::Premise,
+    List::Compute,
+    List::Prove,
+    List::Explain,
+    List::Grammar,
+]);
 
 /// Lists of words that say nothing of what a text is about.
-const EMPTY_WORDS: Mask = 1 << List::Negation as usize
-    | 1 << List::Which as usize
-    | 1 << List::Factoid as usize
-    | 1 << List::Quantifier as usize
-    | 1 << List::Speaker as usize
-    | 1 << List::Grammar as usize
-    | 1 << List::Chat as usize
-    | 1 << List::Hedge as usize;
+const EMPTY_WORDS: Mask = lists(&[
+    List::Negation,
+    List::Which,
+    List::Factoid,
+    List::Quantifier,
+    List::Speaker,
+    List::Grammar,
+    List::Chat,
+    List::Hedge,
+]);
 
 /// One character of UTF-8 and its length.
 fn decode(bytes: &[u8]) -> (u32, usize) {

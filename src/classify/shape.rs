@@ -178,7 +178,7 @@ impl Shape {
         sentences.append(&mut reader.sentences);
         kin::set_apart(&mut sentences, &reader.names, asked);
         let mut stem = Stem::of(&sentences, |sentence| !sentence.aside);
-        if stem.tally.get(Count::Words) + stem.tally.get(Count::Wide) + stem.tally.get(Count::Numbers) < 3 {
+        if stem.tally.terms() < 3 {
             stem = Stem::of(&sentences, |_| true);
         }
         let last = layout.stem.get(stem.last_line).cloned().unwrap_or_default();

@@ -199,6 +199,11 @@ impl Tally {
         }
     }
 
+    /// Words, characters of scripts without spaces, and numbers: without any, a text says nothing.
+    pub(super) fn terms(&self) -> u32 {
+        self.get(Count::Words) + self.get(Count::Wide) + self.get(Count::Numbers)
+    }
+
     pub(super) fn get(&self, count: Count) -> u32 {
         let at = count as usize;
         match self.words.get(at / 4) {
