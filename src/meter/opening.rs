@@ -2,7 +2,10 @@
 
 use alloc::string::String;
 
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess},
+};
 
 use super::{Reading, StreamEnd};
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
     wire::{
         Dialect,
         sse::{Decoder, Event},
+        usage::{FromAnyJson, Maybe, from_any_json},
     },
 };
 
@@ -69,11 +73,17 @@ impl Opening {
         let seen = chunk.get(..room).unwrap_or(chunk);
         self.pushed = self.pushed.saturating_add(seen.len());
         let Self { dialect, decoder, reading, peek, .. } = self;
-        decoder.push(seen, |event| {
-            if *peek == Peek::Wait {
-                *peek = judge(*dialect, reading, event);
+        // Line by line: a chunk may hold the whole answer, of which nothing is read here once it has begun.
+        for line in seen.split_inclusive(|byte| *byte == b'\n') {
+            decoder.push(line, |event| {
+                if *peek == Peek::Wait {
+                    *peek = judge(*dialect, reading, event);
+                }
+            });
+            if *peek != Peek::Wait {
+                break;
             }
-        });
+        }
         if self.peek == Peek::Wait && self.pushed >= limits::OPENING_BYTES {
             self.peek = Peek::Deliver;
         }
@@ -104,20 +114,113 @@ fn judge(dialect: Dialect, reading: &mut Reading, event: Event<'_>) -> Peek {
 
 /// Whether a chunk of Chat Completions only says that an answer will begin: a role, and nothing in it yet.
 fn announces(chunk: &[u8]) -> bool {
-    let Ok(Value::Object(chunk)) = serde_json::from_slice(chunk) else { return false };
-    let Some(Value::Array(choices)) = chunk.get("choices") else { return false };
-    let empty = |value: &Value| match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    };
-    let waits = |choice: &Value| {
-        let Some(Value::Object(delta)) = choice.get("delta") else { return false };
-        choice.get("finish_reason").is_none_or(empty)
-            && delta.iter().all(|(name, value)| name == "role" || empty(value))
-    };
-    chunk.get("usage").is_none_or(empty) && choices.iter().all(waits)
+    serde_json::from_slice::<Chunk>(chunk).is_ok_and(|chunk| chunk.choices.0 && chunk.usage.0)
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Chunk {
+    choices: Choices,
+    usage: Empty,
+}
+
+/// Whether it is a list in which every choice says nothing yet.
+#[derive(Default)]
+struct Choices(bool);
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Choice {
+    delta: Delta,
+    finish_reason: Empty,
+}
+
+/// Whether it is an object that says nothing but a role.
+#[derive(Default)]
+struct Delta(bool);
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Key {
+    Role,
+    #[serde(other)]
+    Other,
+}
+
+/// Whether a value says nothing: none, `null`, an empty text or list.
+struct Empty(bool);
+
+impl Default for Empty {
+    fn default() -> Self {
+        Self(true)
+    }
+}
+
+impl<'de> FromAnyJson<'de> for Choices {
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut wait = true;
+        while let Some(choice) = list.next_element::<Maybe<Choice>>()? {
+            wait &= matches!(choice, Maybe::Object(choice) if choice.delta.0 && choice.finish_reason.0);
+        }
+        Ok(Self(wait))
+    }
+}
+
+impl<'de> FromAnyJson<'de> for Delta {
+    fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut waits = true;
+        while let Some((key, value)) = map.next_entry::<Key, Empty>()? {
+            waits &= matches!(key, Key::Role) || value.0;
+        }
+        Ok(Self(waits))
+    }
+}
+
+impl<'de> FromAnyJson<'de> for Empty {
+    fn from_false() -> Self {
+        Self(false)
+    }
+
+    fn from_number(_: u64) -> Self {
+        Self(false)
+    }
+
+    fn from_text(text: &str) -> Self {
+        Self(text.is_empty())
+    }
+
+    fn from_other() -> Self {
+        Self(false)
+    }
+
+    fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self(false))
+    }
+
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let empty = list.next_element::<IgnoredAny>()?.is_none();
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self(empty))
+    }
+}
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_any_json(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Delta {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_any_json(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Empty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_any_json(deserializer)
+    }
 }
 
 #[cfg(test)]
@@ -177,5 +280,49 @@ mod tests {
         let mut endless = Opening::new(Some(Dialect::Chat), BodyKind::EventStream, 200);
         while endless.push(b": still queued\n\n") == Peek::Wait {}
         assert_eq!(endless.peek(), Peek::Deliver);
+    }
+
+    #[test]
+    fn a_chunk_announces_only_where_every_choice_says_nothing() {
+        let choice = |delta: &str, rest: &str| {
+            let chunk =
+                alloc::format!(r#"{{"id":"x","choices":[{{"index":0,"delta":{delta}{rest}}}],"n":1}}"#);
+            announces(chunk.as_bytes())
+        };
+        for empty in ["null", r#""""#, "[]"] {
+            assert!(
+                choice(r#"{"role":"assistant"}"#, &alloc::format!(r#","finish_reason":{empty}"#)),
+                "{empty}"
+            );
+            assert!(choice(&alloc::format!(r#"{{"refusal":{empty},"role":"assistant"}}"#), ""), "{empty}");
+        }
+        for full in ["false", "true", "0", "-1", "1.5", r#""x""#, "[0]", "{}", r#"{"a":[]}"#] {
+            assert!(!choice("{}", &alloc::format!(r#","finish_reason":{full}"#)), "{full}");
+            assert!(!choice(&alloc::format!(r#"{{"content":{full}}}"#), ""), "{full}");
+            assert!(choice(&alloc::format!(r#"{{"role":{full}}}"#), ""), "{full}");
+        }
+        for (chunk, wait) in [
+            (r#"{"choices":[]}"#, true),
+            (r#"{"choices":[],"usage":null}"#, true),
+            (r#"{"choices":[],"usage":{}}"#, false),
+            (r#"{"choices":[{"delta":{}},{"delta":{"content":"x"}}]}"#, false),
+            (r#"{"choices":[{"delta":{}},{}]}"#, false),
+            (r#"{"choices":[1]}"#, false),
+            (r#"{"choices":null}"#, false),
+            (r#"{}"#, false),
+            (r#"1"#, false),
+            (r#"{"choices":[]"#, false),
+        ] {
+            assert_eq!(announces(chunk.as_bytes()), wait, "{chunk}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_behind_the_first_content() {
+        let mut stream = b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n".to_vec();
+        stream.extend_from_slice(b"data: {\"error\":{\"code\":502}}\n\n");
+        let mut opening = Opening::new(Some(Dialect::Chat), BodyKind::EventStream, 200);
+        assert_eq!(opening.push(&stream), Peek::Deliver);
+        assert_eq!(opening.error(), None);
     }
 }

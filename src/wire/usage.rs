@@ -366,6 +366,9 @@ pub(crate) trait FromAnyJson<'de>: Default {
     fn from_text(_: &str) -> Self {
         Self::default()
     }
+    fn from_false() -> Self {
+        Self::default()
+    }
     /// `true`, a negative number or a fraction.
     fn from_other() -> Self {
         Self::default()
@@ -433,7 +436,7 @@ impl<'de, T: FromAnyJson<'de>> Visitor<'de> for Lenient<T> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<T, E> {
-        Ok(if value { T::from_other() } else { T::default() })
+        Ok(if value { T::from_other() } else { T::from_false() })
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<T, E> {

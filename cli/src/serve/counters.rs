@@ -1,6 +1,8 @@
 //! Counters and one histogram, as Prometheus text. Names and labels are those of the Envoy door.
 
 use std::{
+    borrow::Cow,
+    cmp::Ordering,
     collections::BTreeMap,
     fmt::Write as _,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,28 +20,27 @@ pub(super) struct Counters(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// By name, then by labels as they are printed.
-    counts: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// By name.
+    counts: BTreeMap<&'static str, Vec<Series>>,
     decisions: [u64; DECISION_BUCKETS.len()],
     decision_count: u64,
     decision_sum: u64,
     lost_lines: u64,
 }
 
+/// One counter of a name. Those of a name are in the order of their labels, so that one is found without a text being made.
+#[derive(Debug)]
+struct Series {
+    labels: Vec<(&'static str, Cow<'static, str>)>,
+    total: u64,
+}
+
 impl Counters {
-    /// Moves a counter.
-    pub(super) fn count(&self, count: &Count<'_>) {
-        let mut labels = String::with_capacity(64);
-        for (name, value) in &count.labels {
-            let comma = if labels.is_empty() { "" } else { "," };
-            // Writing to a string does not fail.
-            let _ = write!(labels, "{comma}{name}=\"{}\"", label(value));
-        }
+    /// Moves counters.
+    pub(super) fn count<'a>(&self, counts: impl IntoIterator<Item = Count<'a>>) {
         let mut table = self.table();
-        let series = table.counts.entry(count.name).or_default();
-        if series.len() < SERIES || series.contains_key(&labels) {
-            let total = series.entry(labels).or_default();
-            *total = total.saturating_add(count.add);
+        for count in counts {
+            table.count(count);
         }
     }
 
@@ -66,8 +67,15 @@ impl Counters {
         let table = self.table();
         let mut page = String::with_capacity(4096);
         for (name, series) in &table.counts {
+            // Writing to a string does not fail.
             let _ = writeln!(page, "# TYPE {name} counter");
-            for (labels, total) in series {
+            // Two names of the configuration may be printed alike.
+            let mut printed: BTreeMap<String, u64> = BTreeMap::new();
+            for Series { labels, total } in series {
+                let sum = printed.entry(print(labels)).or_default();
+                *sum = sum.saturating_add(*total);
+            }
+            for (labels, total) in printed {
                 let _ = writeln!(page, "{name}{{{labels}}} {total}");
             }
         }
@@ -93,6 +101,43 @@ impl Counters {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Table {
+    fn count(&mut self, count: Count<'_>) {
+        let series = self.counts.entry(count.name).or_default();
+        match series.binary_search_by(|known| compare(&known.labels, &count.labels)) {
+            Ok(at) => {
+                if let Some(known) = series.get_mut(at) {
+                    known.total = known.total.saturating_add(count.add);
+                }
+            }
+            Err(at) if series.len() < SERIES => {
+                let own = |(name, value): (_, Cow<'_, str>)| (name, Cow::Owned(value.into_owned()));
+                let labels = count.labels.into_iter().map(own).collect();
+                series.insert(at, Series { labels, total: count.add });
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Two of a name have the same labels, save for one that a counter may lack.
+fn compare(known: &[(&'static str, Cow<'static, str>)], labels: &[(&'static str, Cow<'_, str>)]) -> Ordering {
+    known
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .cmp(labels.iter().map(|(name, value)| (*name, &**value)))
+}
+
+/// Labels as Prometheus reads them.
+fn print(labels: &[(&'static str, Cow<'static, str>)]) -> String {
+    let mut text = String::with_capacity(64);
+    for (name, value) in labels {
+        let comma = if text.is_empty() { "" } else { "," };
+        let _ = write!(text, "{comma}{name}=\"{}\"", label(value));
+    }
+    text
 }
 
 /// A label's value, escaped. Envoy's names cannot hold a dot: one query must do for both.
@@ -122,7 +167,7 @@ mod tests {
         for add in [3, 4] {
             let labels =
                 vec![("kind", Cow::Borrowed("input")), ("target", Cow::Borrowed("maker/name-5.4 \"x\""))];
-            counters.count(&Count { name: "pointsman_tokens", labels, add });
+            counters.count([Count { name: "pointsman_tokens", labels, add }]);
         }
         counters.decision(7);
         counters.decision(70_000);
@@ -146,7 +191,7 @@ mod tests {
         let counters = Counters::default();
         for i in 0..SERIES + 10 {
             let labels = vec![("reason", Cow::Owned(i.to_string()))];
-            counters.count(&Count { name: "pointsman_rejected", labels, add: 1 });
+            counters.count([Count { name: "pointsman_rejected", labels, add: 1 }]);
         }
         let page = counters.page();
         assert_eq!(page.lines().filter(|line| line.starts_with("pointsman_rejected")).count(), SERIES);

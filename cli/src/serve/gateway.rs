@@ -69,8 +69,8 @@ impl Gateway {
     }
 
     /// Moves a counter.
-    pub(super) fn count(&self, count: &Count<'_>) {
-        self.counters.count(count);
+    pub(super) fn count(&self, count: Count<'_>) {
+        self.counters.count([count]);
     }
 
     /// One more request under way.

@@ -71,7 +71,7 @@ fn take_up(path: &Path, gateway: &Gateway) {
         }
     };
     let labels = vec![("result", Cow::Borrowed(result))];
-    gateway.count(&Count { name: "pointsman_reloads", labels, add: 1 });
+    gateway.count(Count { name: "pointsman_reloads", labels, add: 1 });
 }
 
 /// Settings that a running gateway cannot change.

@@ -91,7 +91,7 @@ impl Story {
 
     /// It is to be sent on.
     pub(super) fn decided(&mut self, forward: &Forward) {
-        self.gateway.count(&record::requested(forward.summary()));
+        self.gateway.count(record::requested(forward.summary()));
         self.summary = Some(forward.summary().clone());
         self.tab = forward.tab().cloned();
     }
@@ -107,7 +107,7 @@ impl Story {
     /// It brought a head with this status, or nothing.
     pub(super) fn heard(&mut self, status: Option<u16>) {
         if let Some(upstream) = self.asking.take() {
-            self.gateway.count(&record::attempted(&upstream, status));
+            self.gateway.count(record::attempted(&upstream, status));
         }
     }
 
@@ -141,7 +141,7 @@ impl Story {
 
     /// The gateway refuses.
     pub(super) fn refuses(&mut self, rejection: &pointsman::Rejection) {
-        self.gateway.count(&record::rejected(rejection.code));
+        self.gateway.count(record::rejected(rejection.code));
         self.answers(rejection.status, rejection.body.len());
         let about = rejection.about.clone().map(Cow::Owned);
         self.details = Some(about.unwrap_or(Cow::Borrowed(rejection.code)));
@@ -169,7 +169,7 @@ impl Story {
         delivered: Option<(&Forward, &Attempt)>,
     ) {
         for (fate, count) in total.fates(delivered.is_some()) {
-            self.gateway.count(&record::sampled(plan, fate, count));
+            self.gateway.count(record::sampled(plan, fate, count));
         }
         if let Some((forward, attempt)) = delivered {
             self.summary = Some(forward.summary().clone());
@@ -203,15 +203,9 @@ impl Drop for Story {
         let sampled = total.as_ref().map(Total::charge);
         if let Some(total) = &total {
             self.attempts = total.attempts;
-            for count in total.each.iter().flat_map(record::billed) {
-                self.gateway.count(&count);
-            }
+            self.gateway.counters.count(total.each.iter().flat_map(record::billed));
         }
-        let receipt = own.inspect(|receipt| {
-            for count in record::billed(receipt) {
-                self.gateway.count(&count);
-            }
-        });
+        let receipt = own.inspect(|receipt| self.gateway.counters.count(record::billed(receipt)));
         let receipt = receipt.or_else(|| total?.receipt).inspect(|receipt| {
             if let Some((identity, remembered)) = receipt.remembered {
                 self.gateway.conversations().keep(identity, remembered);
@@ -227,9 +221,8 @@ impl Drop for Story {
                 (None, None) => (PicoUsd::ZERO, false),
             };
             self.gateway.ledger().settle(&tab, charge);
-            for count in record::charged(self.setup.router.config(), &tab, charge, estimated) {
-                self.gateway.count(&count);
-            }
+            let charged = record::charged(self.setup.router.config(), &tab, charge, estimated);
+            self.gateway.counters.count(charged);
         }
         if self.gateway.log.is_on() {
             let facts = Facts {

@@ -203,7 +203,7 @@ fn native(rounds: u32) -> Result<Results, Failure> {
     let progress = Progress::begin("getting Envoy");
     tools::envoy()?;
     progress.step("building the gateway");
-    let binary = gateway::build()?;
+    let binary = gateway::build_for_speed()?;
     progress.step("starting a plain Envoy and the gateway");
     let runtime = Runtime::new()?;
     let upstream = runtime.block_on(hosts::upstream())?;
