@@ -1,12 +1,14 @@
 //! The attempts of a decided request, one after the other, until one of them brings an answer for the client.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
-    HeaderMap, Method, Request, Response,
+    HeaderMap, Request, Response,
     body::Incoming,
     header::{AUTHORIZATION, HeaderName, HeaderValue},
-    http::response::Parts,
+    http::{request, response::Parts},
 };
 use pointsman::{
     Attempt, Dialect, Forward, Peek, Rejection, ResponseHead,
@@ -25,8 +27,9 @@ use super::{
 
 /// What is sent, to whomever it goes.
 pub(super) struct Outgoing<'a> {
-    pub(super) method: &'a Method,
-    /// The client's headers.
+    /// The client's request.
+    pub(super) head: &'a request::Parts,
+    /// Its headers.
     pub(super) headers: &'a [(&'a str, &'a [u8])],
     pub(super) body: OutgoingBody,
 }
@@ -75,7 +78,7 @@ pub(super) async fn make(
         let Some(payload) = outgoing.body.for_attempt(attempt) else {
             return kept.ok_or_else(|| failover.rejection());
         };
-        let request = request(outgoing.method, &url, &headers, payload)
+        let request = request(outgoing.head, &url, headers, payload)
             .ok_or_else(|| unsendable(forward.summary().dialect))?;
         story.asks(attempt);
         let (response, place) = match setup.upstreams.send(request, setup.settings.first_byte_timeout()).await
@@ -174,12 +177,25 @@ pub(super) fn pairs(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
     headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
-/// Adds headers as the core gives them. What HTTP cannot carry is left out: it came from no HTTP message.
-pub(super) fn extend(map: &mut HeaderMap, headers: &[Header<'_>]) {
+/// Adds headers as the core gives them, most of which are those of `from`: they are shared, not copied. What HTTP cannot
+/// carry is left out: it came from no HTTP message.
+pub(super) fn extend(map: &mut HeaderMap, headers: Vec<Header<'_>>, from: &HeaderMap) {
+    // The core keeps their order.
+    let mut rest = from.iter();
     for (name, value) in headers {
-        if let (Ok(name), Ok(mut value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
-        {
+        let shared = match &value {
+            Cow::Borrowed(bytes) => {
+                rest.find(|(known, value)| known.as_str() == name && std::ptr::eq(value.as_bytes(), *bytes))
+            }
+            Cow::Owned(_) => None,
+        };
+        let pair = match shared {
+            Some((name, value)) => Some((name.clone(), value.clone())),
+            None => HeaderName::from_bytes(name.as_bytes())
+                .ok()
+                .zip(HeaderValue::from_maybe_shared(Bytes::from(value.into_owned())).ok()),
+        };
+        if let Some((name, mut value)) = pair {
             // Kept out of HPACK's memory, and out of `{:?}`.
             value.set_sensitive(name == AUTHORIZATION || name == "x-api-key");
             map.append(name, value);
@@ -187,11 +203,16 @@ pub(super) fn extend(map: &mut HeaderMap, headers: &[Header<'_>]) {
     }
 }
 
-fn request(method: &Method, url: &str, headers: &[Header<'_>], payload: Payload) -> Option<Request<Payload>> {
+fn request(
+    client: &request::Parts,
+    url: &str,
+    headers: Vec<Header<'_>>,
+    payload: Payload,
+) -> Option<Request<Payload>> {
     let mut request = Request::new(payload);
-    *request.method_mut() = method.clone();
+    *request.method_mut() = client.method.clone();
     *request.uri_mut() = url.parse().ok()?;
-    extend(request.headers_mut(), headers);
+    extend(request.headers_mut(), headers, &client.headers);
     Some(request)
 }
 

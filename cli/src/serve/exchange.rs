@@ -116,13 +116,13 @@ async fn deliver(
 ) -> Response<Answer> {
     story.decided(forward);
     if let (Some(plan), OutgoingBody::Read(body)) = (forward.sampling(), &body) {
-        let asked = Asked { method: &head.method, headers, body: body.clone() };
+        let asked = Asked { head, headers, body: body.clone() };
         return match samples::deliver(&mut story, forward, plan, &asked).await {
             Ok(response) => response,
             Err(rejection) => refuse(story, rejection),
         };
     }
-    let outgoing = Outgoing { method: &head.method, headers, body };
+    let outgoing = Outgoing { head, headers, body };
     let arrived = match attempts::make(&mut story, forward, outgoing).await {
         Ok(arrived) => arrived,
         Err(rejection) => return refuse(story, rejection),
@@ -138,7 +138,7 @@ async fn deliver(
     let arrived_body = (arrived.opening, arrived.body, arrived.place);
     let mut response = Response::new(Answer::passing(arrived_body, story, outlet));
     *response.status_mut() = arrived.head.status;
-    extend(response.headers_mut(), &ours);
+    extend(response.headers_mut(), ours, &arrived.head.headers);
     response
 }
 

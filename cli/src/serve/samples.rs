@@ -12,9 +12,9 @@ use std::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
-    Method, Response,
+    Response,
     header::{CONTENT_LENGTH, HeaderValue},
-    http::response::Parts,
+    http::{request, response::Parts},
 };
 use pointsman::{
     Bill, Forward, Receipt, Rejection, Total, limits, outgoing,
@@ -30,7 +30,7 @@ use super::{
 
 /// What is asked, each time anew.
 pub(super) struct Asked<'a> {
-    pub(super) method: &'a Method,
+    pub(super) head: &'a request::Parts,
     pub(super) headers: &'a [(&'a str, &'a [u8])],
     pub(super) body: Bytes,
 }
@@ -184,7 +184,7 @@ pub(super) async fn deliver(
     let length = whole.body.len();
     let mut response = Response::new(Answer::own(whole.body.to_vec()));
     *response.status_mut() = whole.head.status;
-    extend(response.headers_mut(), &ours);
+    extend(response.headers_mut(), ours, &whole.head.headers);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     for (name, value) in chosen.sample_headers(&samples.report(), total.receipt.as_ref(), total.cancelled) {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -206,7 +206,7 @@ async fn one(mut story: Story, forward: &Forward, asked: &Asked<'_>) -> Result<W
 
 async fn ask(story: &mut Story, forward: &Forward, asked: &Asked<'_>) -> Result<Whole, Rejection> {
     let body = OutgoingBody::Read(asked.body.clone());
-    let outgoing = Outgoing { method: asked.method, headers: asked.headers, body };
+    let outgoing = Outgoing { head: asked.head, headers: asked.headers, body };
     let arrived = attempts::make(story, forward, outgoing).await?;
     let status = arrived.head.status.as_u16();
     if let Some(attempt) = forward.attempts().get(arrived.attempt) {
