@@ -28,6 +28,7 @@ pub(super) struct Story {
     path: String,
     upstream_path: Option<String>,
     effort: Option<Effort>,
+    /// For the log, as the four above; nothing is kept where there is none.
     summary: Option<pointsman::Summary>,
     metering: Option<Metering>,
     /// Upstream of an attempt that has no answer yet.
@@ -51,8 +52,8 @@ impl Story {
     pub(super) fn begin(gateway: Arc<Gateway>, setup: Arc<Setup>, method: &str, path: &str) -> Self {
         gateway.enter();
         let mut story = Self::blank(gateway, setup, Instant::now(), now());
-        method.clone_into(&mut story.method);
         if story.gateway.log.is_on() {
+            method.clone_into(&mut story.method);
             path.clone_into(&mut story.path);
         }
         story
@@ -92,7 +93,9 @@ impl Story {
     /// It is to be sent on.
     pub(super) fn decided(&mut self, forward: &Forward) {
         self.gateway.count(record::requested(forward.summary()));
-        self.summary = Some(forward.summary().clone());
+        if self.gateway.log.is_on() {
+            self.summary = Some(forward.summary().clone());
+        }
         self.tab = forward.tab().cloned();
     }
 
@@ -100,8 +103,15 @@ impl Story {
     pub(super) fn asks(&mut self, attempt: &Attempt) {
         self.attempts += 1;
         self.asking = Some(attempt.upstream.clone());
-        self.upstream_path = Some(attempt.path.clone());
-        self.effort = attempt.effort;
+        self.goes_to(attempt);
+    }
+
+    /// What the log says of an attempt.
+    fn goes_to(&mut self, attempt: &Attempt) {
+        if self.gateway.log.is_on() {
+            self.upstream_path = Some(attempt.path.clone());
+            self.effort = attempt.effort;
+        }
     }
 
     /// It brought a head with this status, or nothing.
@@ -118,8 +128,7 @@ impl Story {
 
     /// A provider's answer goes to the client.
     pub(super) fn delivers(&mut self, attempt: &Attempt, status: u16, metering: Metering) {
-        self.upstream_path = Some(attempt.path.clone());
-        self.effort = attempt.effort;
+        self.goes_to(attempt);
         self.status = status;
         self.metering = Some(metering);
     }
@@ -172,9 +181,10 @@ impl Story {
             self.gateway.count(record::sampled(plan, fate, count));
         }
         if let Some((forward, attempt)) = delivered {
-            self.summary = Some(forward.summary().clone());
-            self.upstream_path = Some(attempt.path.clone());
-            self.effort = attempt.effort;
+            if self.gateway.log.is_on() {
+                self.summary = Some(forward.summary().clone());
+            }
+            self.goes_to(attempt);
         }
         self.attempts = total.attempts;
         self.details = Some(Cow::Owned(report));
