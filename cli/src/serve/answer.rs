@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{patient::Outlet, story::Story, upstream::Place};
+use super::{patient::Outlet, story::Story, streams::Turn, upstream::Place};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Tee {
     /// How long the end of a broken answer waits for the client to take what came before it.
     patience: Duration,
     outlet: Outlet,
+    /// By HTTP/2.
+    turn: Option<Turn>,
     breaking: Option<Breaking>,
     silence: Option<Pin<Box<Sleep>>>,
     waiting: bool,
@@ -52,6 +54,9 @@ struct Breaking {
 /// Time for what came before a break to be written. hyper drops what it has not written once a body fails, the head of the
 /// answer included.
 const SETTLE: Duration = Duration::from_millis(25);
+
+/// Most bytes that an HTTP/2 client is given at a time: all of them in the time for one piece is not too much to ask.
+const PIECE: usize = 16 * 1024;
 
 /// What was read of a body before it went to the client.
 #[derive(Debug, Default)]
@@ -78,6 +83,7 @@ impl Answer {
             patience: settings.write_timeout(),
             story: Some(story),
             outlet,
+            turn: Turn::here(),
             breaking: None,
             silence: None,
             waiting: false,
@@ -111,7 +117,11 @@ impl Opening {
 }
 
 impl Tee {
-    fn tell(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn tell(&mut self, mut frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(data) = frame.data_mut().filter(|data| self.turn.is_some() && data.len() > PIECE) {
+            let rest = data.split_off(PIECE);
+            self.opening.frames.push_front(Frame::data(rest));
+        }
         if let (Some(story), Some(data)) = (&mut self.story, frame.data_ref()) {
             story.passes(data);
         }
@@ -178,6 +188,35 @@ impl Tee {
     }
 }
 
+impl Tee {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.breaking.is_some() {
+            return self.poll_break(context);
+        }
+        if let Some(frame) = self.opening.frames.pop_front() {
+            return self.tell(frame);
+        }
+        if let Some(error) = self.opening.broken.take() {
+            return self.breaks(context, "upstream_reset", io::Error::other(error));
+        }
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waiting = false;
+                self.tell(frame)
+            }
+            Poll::Ready(Some(Err(error))) => self.breaks(context, "upstream_reset", io::Error::other(error)),
+            Poll::Ready(None) => {
+                self.end(None);
+                Poll::Ready(None)
+            }
+            Poll::Pending => match self.poll_silence(context) {
+                Poll::Ready(()) => self.breaks(context, "upstream_silent", io::ErrorKind::TimedOut.into()),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+}
+
 impl Body for Tee {
     type Data = Bytes;
     type Error = io::Error;
@@ -187,30 +226,11 @@ impl Body for Tee {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let tee = self.get_mut();
-        if tee.breaking.is_some() {
-            return tee.poll_break(context);
+        let next = tee.poll_next(context);
+        if let Some(turn) = &tee.turn {
+            if next.is_ready() { turn.clients() } else { turn.providers() }
         }
-        if let Some(frame) = tee.opening.frames.pop_front() {
-            return tee.tell(frame);
-        }
-        if let Some(error) = tee.opening.broken.take() {
-            return tee.breaks(context, "upstream_reset", io::Error::other(error));
-        }
-        match Pin::new(&mut tee.body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                tee.waiting = false;
-                tee.tell(frame)
-            }
-            Poll::Ready(Some(Err(error))) => tee.breaks(context, "upstream_reset", io::Error::other(error)),
-            Poll::Ready(None) => {
-                tee.end(None);
-                Poll::Ready(None)
-            }
-            Poll::Pending => match tee.poll_silence(context) {
-                Poll::Ready(()) => tee.breaks(context, "upstream_silent", io::ErrorKind::TimedOut.into()),
-                Poll::Pending => Poll::Pending,
-            },
-        }
+        next
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{
         conn::auto::Builder,
         graceful::{GracefulShutdown, Watcher},
@@ -16,7 +16,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Settings, exchange::exchange, gateway::Gateway, patient::Patient};
+use super::{
+    Settings,
+    exchange::exchange,
+    gateway::Gateway,
+    patient::Patient,
+    streams::{Streams, Turn},
+};
 
 /// Requests under way on one HTTP/2 connection.
 const STREAMS: u32 = 1000;
@@ -74,8 +80,8 @@ pub(super) async fn serve(
     gateway.open()
 }
 
-fn builder(settings: &Settings) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(settings: &Settings) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams::new(settings.write_timeout()));
     builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.head_timeout());
     builder
         .http2()
@@ -96,7 +102,13 @@ where
     let outlet = stream.outlet();
     let service = service_fn(move |request| {
         let answer = exchange(Arc::clone(&gateway), request, outlet.clone());
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            let answer = answer.await;
+            if let Some(turn) = Turn::here() {
+                turn.clients();
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let builder = builder(settings);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();

@@ -26,6 +26,7 @@ mod settings;
 mod setup;
 mod signals;
 mod story;
+mod streams;
 mod upstream;
 mod welcome;
 

@@ -15,6 +15,7 @@ mod samples;
 mod sdk;
 mod stream;
 mod tls;
+mod windows;
 
 use real_hosts::{client::Answer, local::Local, stage::Script};
 use serde_json::{Value, json};
