@@ -72,6 +72,28 @@ fn a_client_that_leaves_takes_its_request_back() {
     });
 }
 
+/// Who leaves before the head: workerd does not say so, and the provider is not cancelled while its head is awaited.
+#[test]
+fn a_client_that_leaves_before_the_head_is_noticed_with_the_head() {
+    play(async {
+        let stage = Stage::start(Script::new().lane("gone", 1)).await;
+        stage.provider("gone-a").set_fault(Fault::SlowHead(Duration::from_millis(1500)));
+        let mut connection = Connection::open(Protocol::H1, stage.address()).await.expect("a connection");
+        let asking = connection.start(Ask::json(CHAT, &streamed("gone")));
+        assert!(tokio::time::timeout(Duration::from_millis(500), asking).await.is_err(), "no head yet");
+        connection.hang_up();
+        let over = || stage.provider("gone-a").last().filter(|seen| seen.ended);
+        until(Duration::from_secs(10), over).await.expect("an end");
+        let line = stage.logged("gone").await;
+        assert_eq!(
+            (&line["status"], &line["details"]),
+            (&json!(200), &json!("client_disconnected")),
+            "{line}"
+        );
+        assert!(line["duration_ms"].as_u64() >= Some(1400), "not before the head: {line}");
+    });
+}
+
 #[test]
 fn a_stream_that_breaks_off_breaks_off_for_the_client_too() {
     play(async {
