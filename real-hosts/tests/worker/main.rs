@@ -15,6 +15,7 @@ mod failover;
 mod kv;
 mod samples;
 mod sharing;
+mod store;
 mod stream;
 mod trap;
 
