@@ -1,7 +1,7 @@
 //! Every chain of upstreams that a request can be given: what a host with static clusters has to prepare.
 //!
 //! Envoy walks a chain by a composite cluster, and clusters are written before the first request. So the reachable
-//! chains are enumerated here, from the same obstacles that [`policy`](crate::policy) raises: nothing a request can hold
+//! chains are enumerated here, from the same obstacles that `policy` raises: nothing a request can hold
 //! leads to a chain that is not in the list (a test holds random requests against it).
 
 use alloc::{collections::BTreeSet, string::String, vec::Vec};

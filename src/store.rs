@@ -79,7 +79,7 @@ fn note(identity: Identity, document: u64) -> String {
     format!("note:{document:016x}:{identity}")
 }
 
-/// A text's hash, for [`note`]: FNV-1a, 64 bits.
+/// A text's hash, for a note's record: FNV-1a, 64 bits.
 pub fn mark(document: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
     document.iter().fold(0xCBF2_9CE4_8422_2325, step)

@@ -64,7 +64,7 @@ impl Heard<'_> {
         Some(*self.identity.get_or_init(identity))
     }
 
-    /// Decides. `memory` is what was [remembered](Receipt::remembered) of the conversation, if anything is left of it,
+    /// Decides. `memory` is what was [remembered](crate::Receipt::remembered) of the conversation, if anything is left of it,
     /// and `now` the time in seconds since 1970: without either the history alone decides. See [`Pending::route`].
     pub fn route(self, router: &Router, memory: Option<&Remembered>, now: Option<u64>) -> Routed {
         let Self { pending, body, read, identity, spent, now: asked_at } = self;

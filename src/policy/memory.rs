@@ -1,6 +1,6 @@
 //! What may be remembered of a conversation between its calls: sharper with it, right without it.
 //!
-//! A door that has a store keeps a [`Remembered`] under the conversation's [`Identity`](crate::agent::Identity), hands it
+//! A door that has a store keeps a [`Remembered`] under the conversation's [`Identity`], hands it
 //! in with the next call, and may lose it at any time. It says two things that a request does not: how long the
 //! conversation was silent, and how many tokens its last call had by the provider's own count: tools, images and all.
 
