@@ -9,16 +9,17 @@ use crate::{
         self, AttemptError, CircuitsBorrow, GuestExchange, Header, LedgerBorrow,
     },
     circuits::Circuits,
+    fields::Fields,
     ledger::Ledger,
     meter::Meter,
     opening::Opening,
-    words::{self, answer_head, dialect, effort, owned, pairs, rejection, response_head, splice},
+    words::{self, answer_head, dialect, effort, owned, rejection, response_head, splice},
 };
 
 pub(crate) struct Exchange {
     router: Rc<Router>,
     forward: Forward,
-    headers: Vec<Header>,
+    fields: Fields,
     body: Vec<u8>,
     failover: RefCell<Failover>,
     /// What the ledger holds for it, until it is charged.
@@ -29,12 +30,12 @@ impl Exchange {
     pub(crate) fn begin(
         router: &Rc<Router>,
         forward: Forward,
-        headers: Vec<Header>,
+        fields: Fields,
         body: Vec<u8>,
     ) -> routing::Exchange {
         let failover = RefCell::new(Failover::new(&forward));
         let tab = RefCell::new(forward.tab().cloned());
-        routing::Exchange::new(Self { router: Rc::clone(router), forward, headers, body, failover, tab })
+        routing::Exchange::new(Self { router: Rc::clone(router), forward, fields, body, failover, tab })
     }
 
     fn at(&self, index: u32) -> Option<&Attempt> {
@@ -76,7 +77,7 @@ impl GuestExchange for Exchange {
 
     fn attempt(&self, index: u32, key: Option<String>) -> Result<routing::Attempt, AttemptError> {
         let attempt = self.at(index).ok_or(AttemptError::NoSuchTarget)?;
-        let client = pairs(&self.headers);
+        let client = self.fields.pairs();
         let headers = outgoing::request_headers(&self.forward, attempt, &client, key.as_deref())
             .map_err(|refused| AttemptError::NoCredential(rejection(refused)))?;
         Ok(routing::Attempt {
@@ -103,7 +104,9 @@ impl GuestExchange for Exchange {
         head: routing::ResponseHead,
     ) -> routing::Verdict {
         let circuits = &mut circuits.get::<Circuits>().0.borrow_mut();
-        words::verdict(self.failover.borrow_mut().answered(circuits, now, &answer_head(&head)))
+        let fields = Fields::new(head.fields);
+        let head = answer_head(head.status, &fields.pairs());
+        words::verdict(self.failover.borrow_mut().answered(circuits, now, &head))
     }
 
     fn explained(&self, circuits: CircuitsBorrow<'_>, now: u64, body: Vec<u8>) {
@@ -112,7 +115,8 @@ impl GuestExchange for Exchange {
     }
 
     fn opening(&self, head: routing::ResponseHead) -> routing::Opening {
-        Opening::begin(self.forward.opening(&response_head(&head)))
+        let fields = Fields::new(head.fields);
+        Opening::begin(self.forward.opening(&response_head(head.status, &fields.pairs())))
     }
 
     fn opening_failed(&self, circuits: CircuitsBorrow<'_>, now: u64) -> routing::Verdict {
@@ -126,7 +130,8 @@ impl GuestExchange for Exchange {
 
     fn response_headers(&self, index: Option<u32>, head: routing::ResponseHead) -> Vec<Header> {
         let attempt = index.and_then(|index| self.at(index));
-        owned(outgoing::response_headers(&self.forward, attempt, &pairs(&head.headers)))
+        let fields = Fields::new(head.fields);
+        owned(outgoing::response_headers(&self.forward, attempt, &fields.pairs()))
     }
 
     fn settle(&self, ledger: LedgerBorrow<'_>, charge: Option<u64>) {
@@ -138,6 +143,8 @@ impl GuestExchange for Exchange {
 
     fn meter(&self, index: Option<u32>, head: routing::ResponseHead) -> routing::Meter {
         let upstream = index.and_then(|index| self.at(index)).map(|attempt| attempt.upstream.as_str());
-        Meter::begin(&self.router, self.forward.respond(upstream, &response_head(&head)))
+        let fields = Fields::new(head.fields);
+        let head = response_head(head.status, &fields.pairs());
+        Meter::begin(&self.router, self.forward.respond(upstream, &head))
     }
 }

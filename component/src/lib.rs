@@ -13,6 +13,7 @@
 
 mod circuits;
 mod exchange;
+mod fields;
 mod ledger;
 mod meter;
 mod opening;

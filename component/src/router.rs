@@ -7,8 +7,9 @@ use pointsman::{Config, Opened, Pending, RequestHead, Routed, limits};
 use crate::{
     bindings::exports::pointsman::router::routing::{self, GuestRouter, LedgerBorrow, Outcome},
     exchange::Exchange,
+    fields::Fields,
     ledger::Ledger,
-    words::{pairs, rejection},
+    words::rejection,
 };
 
 pub(crate) struct Router(Rc<pointsman::Router>);
@@ -36,8 +37,8 @@ impl GuestRouter for Router {
     }
 
     fn reads_body(&self, head: routing::RequestHead) -> bool {
-        let headers = pairs(&head.headers);
-        matches!(self.0.open(&borrowed(&head, &headers)), Opened::NeedBody(_))
+        let routing::RequestHead { method, path, fields } = head;
+        matches!(self.open(&method, &path, &Fields::new(fields)), Opened::NeedBody(_))
     }
 
     fn route(&self, head: routing::RequestHead, body: Vec<u8>) -> Outcome {
@@ -59,11 +60,16 @@ impl GuestRouter for Router {
 type Within<'l> = (&'l mut pointsman::Ledger, u64);
 
 impl Router {
+    fn open(&self, method: &str, path: &str, fields: &Fields) -> Opened {
+        let headers = fields.pairs();
+        let head = RequestHead { method: method.as_bytes(), path: path.as_bytes(), headers: &headers };
+        self.0.open(&head)
+    }
+
     fn outcome(&self, head: routing::RequestHead, body: Vec<u8>, within: Option<Within<'_>>) -> Outcome {
-        let headers = pairs(&head.headers);
-        let opened = self.0.open(&borrowed(&head, &headers));
-        drop(headers);
-        match opened {
+        let routing::RequestHead { method, path, fields } = head;
+        let fields = Fields::new(fields);
+        match self.open(&method, &path, &fields) {
             Opened::Forward(forward) => {
                 let routed = match within {
                     Some((ledger, now)) => forward.afford(&self.0, now, |account| ledger.weight(account)),
@@ -71,7 +77,7 @@ impl Router {
                 };
                 match routed {
                     Routed::Forward(forward) => {
-                        Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
+                        Outcome::Forward(Exchange::begin(&self.0, forward, fields, body))
                     }
                     Routed::Reject(refused) => Outcome::Reject(rejection(refused)),
                 }
@@ -81,9 +87,7 @@ impl Router {
             }
             Opened::Reject(refused) => Outcome::Reject(rejection(refused)),
             Opened::NeedBody(pending) => match self.decide(pending, &body, within) {
-                Routed::Forward(forward) => {
-                    Outcome::Forward(Exchange::begin(&self.0, forward, head.headers, body))
-                }
+                Routed::Forward(forward) => Outcome::Forward(Exchange::begin(&self.0, forward, fields, body)),
                 Routed::Reject(refused) => Outcome::Reject(rejection(refused)),
             },
         }
@@ -103,8 +107,4 @@ impl Router {
         }
         routed
     }
-}
-
-fn borrowed<'a>(head: &'a routing::RequestHead, headers: &'a [(&'a str, &'a [u8])]) -> RequestHead<'a> {
-    RequestHead { method: head.method.as_bytes(), path: head.path.as_bytes(), headers }
 }

@@ -9,32 +9,29 @@ use pointsman::{
 
 use crate::bindings::exports::pointsman::router::routing::{self, Header};
 
-pub(crate) fn pairs(headers: &[Header]) -> Vec<(&str, &[u8])> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
-}
-
 pub(crate) fn owned(headers: Vec<outgoing::Header<'_>>) -> Vec<Header> {
     headers.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
-fn value<'a>(head: &'a routing::ResponseHead, name: &str) -> Option<&'a [u8]> {
-    head.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+/// The first value of that name.
+fn value<'a>(headers: &[(&str, &'a [u8])], name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }
 
-pub(crate) fn response_head(head: &routing::ResponseHead) -> ResponseHead<'_> {
+pub(crate) fn response_head<'a>(status: u16, headers: &[(&str, &'a [u8])]) -> ResponseHead<'a> {
     ResponseHead {
-        status: head.status,
-        content_type: value(head, "content-type"),
-        content_encoding: value(head, "content-encoding"),
+        status,
+        content_type: value(headers, "content-type"),
+        content_encoding: value(headers, "content-encoding"),
     }
 }
 
-pub(crate) fn answer_head(head: &routing::ResponseHead) -> AnswerHead<'_> {
+pub(crate) fn answer_head<'a>(status: u16, headers: &[(&str, &'a [u8])]) -> AnswerHead<'a> {
     AnswerHead {
-        status: head.status,
-        should_retry: value(head, "x-should-retry"),
-        retry_after: value(head, "retry-after"),
-        retry_after_ms: value(head, "retry-after-ms"),
+        status,
+        should_retry: value(headers, "x-should-retry"),
+        retry_after: value(headers, "retry-after"),
+        retry_after_ms: value(headers, "retry-after-ms"),
     }
 }
 

@@ -22,8 +22,8 @@ try {
   throw new Error(`${config} at ${payload.pointer}: ${payload.message}`);
 }
 
-const json = ['content-type', new TextEncoder().encode('application/json')];
-const head = { method: 'POST', path: '/v1/chat/completions', headers: [json] };
+const fields = new TextEncoder().encode('content-type: application/json\n');
+const head = { method: 'POST', path: '/v1/chat/completions', fields };
 const outcome = router.route(head, await readFile(request));
 if (outcome.tag !== 'forward') throw new Error(text(outcome.val.body));
 const exchange = outcome.val;
@@ -39,7 +39,7 @@ for (const [index, target] of exchange.targets().entries()) {
 }
 
 // Suppose that the first one answered: its answer goes to the client, and a copy through the meter.
-const meter = exchange.meter(0, { status: 200, headers: [json] });
+const meter = exchange.meter(0, { status: 200, fields });
 meter.push(await readFile(answer));
 const receipt = routing.Meter.finish(meter, undefined);
 console.log(`${receipt.usage.output} tokens out, ${receipt.cost} pico-dollars instead of ${receipt.baseline}`);

@@ -132,13 +132,13 @@ struct Door {
 
 impl Door {
     fn start() -> Self {
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.as_bytes().to_vec());
+        let line = |(name, value): (&str, &str)| format!("{name}: {value}\n");
         let head = RequestHead {
             method: "POST".to_owned(),
             path: "/v1/chat/completions".to_owned(),
-            headers: HEADERS.map(owned).to_vec(),
+            fields: HEADERS.map(line).concat().into_bytes(),
         };
-        let answer = ResponseHead { status: 200, headers: vec![owned(("content-type", "application/json"))] };
+        let answer = ResponseHead { status: 200, fields: b"content-type: application/json\n".to_vec() };
         let host =
             Embedded::unmetered(DOCUMENT.as_bytes()).unwrap_or_else(|error| panic!("{}", error.message));
         Self { host, head, answer, kept: None }

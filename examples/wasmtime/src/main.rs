@@ -41,9 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .call_configure(&mut store, &fs::read(config)?)?
         .map_err(|error| format!("{config} at {}: {}", error.pointer, error.message))?;
 
-    let json = ("content-type".to_owned(), b"application/json".to_vec());
+    let fields = b"content-type: application/json\n".to_vec();
     let (method, path) = ("POST".to_owned(), "/v1/chat/completions".to_owned());
-    let head = RequestHead { method, path, headers: vec![json.clone()] };
+    let head = RequestHead { method, path, fields: fields.clone() };
     let exchange = match routers.call_route(&mut store, router, &head, &fs::read(request)?)? {
         Outcome::Forward(exchange) => exchange,
         Outcome::Answer(answer) => return Err(String::from_utf8_lossy(&answer.body).into()),
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // Suppose that the first one answered: its answer goes to the client, and a copy through the meter.
-    let head = ResponseHead { status: 200, headers: vec![json] };
+    let head = ResponseHead { status: 200, fields };
     let meter = exchanges.call_meter(&mut store, exchange, Some(0), &head)?;
     for chunk in fs::read(answer)?.chunks(1024) {
         meters.call_push(&mut store, meter, chunk)?;

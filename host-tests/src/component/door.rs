@@ -13,8 +13,8 @@ use wasmtime::component::ResourceAny;
 use super::{
     Embedded,
     routing::{
-        AttemptError, Failure, Header, Outcome, Peek, Receipt, Rejection, RequestHead, ResponseHead, Summary,
-        Target, Verdict,
+        AttemptError, Failure, Outcome, Peek, Receipt, Rejection, RequestHead, ResponseHead, Summary, Target,
+        Verdict,
     },
 };
 
@@ -60,7 +60,7 @@ impl Door for ComponentDoor {
         let head = RequestHead {
             method: case.method.clone(),
             path: case.path.clone(),
-            headers: owned(&case.pairs()),
+            fields: lines(&case.pairs()),
         };
         let routers = host.api.pointsman_router_routing().router();
         let outcome = routers.call_route(&mut host.store, host.router, &head, &case.body).expect("no trap");
@@ -261,11 +261,11 @@ fn splice(splice: super::routing::Splice) -> pointsman::BodySplice {
 }
 
 fn response_head(answer: &Answer) -> ResponseHead {
-    ResponseHead { status: answer.status, headers: owned(&answer.pairs()) }
+    ResponseHead { status: answer.status, fields: lines(&answer.pairs()) }
 }
 
-fn owned(pairs: &[(&str, &[u8])]) -> Vec<Header> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
+fn lines(pairs: &[(&str, &[u8])]) -> Vec<u8> {
+    pairs.iter().flat_map(|(name, value)| [name.as_bytes(), b": ", value, b"\n"].concat()).collect()
 }
 
 /// What stands behind scheme and authority.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use host_tests::component::{ComponentDoor, Embedded, imports};
+use host_tests::component::{
+    ComponentDoor, Embedded, imports,
+    routing::{Outcome, RequestHead},
+};
 use pointsman_corpus::{Corpus, Cuts, Door};
 
 #[test]
@@ -16,6 +19,41 @@ fn a_wrong_configuration_is_answered_with_place_and_cure() {
     let Err(error) = Embedded::start(document) else { panic!("it was taken") };
     assert!(error.pointer.starts_with('/'), "{}", error.pointer);
     assert!(!error.message.is_empty());
+}
+
+#[test]
+fn field_lines_may_be_as_a_client_wrote_them() {
+    let document = br#"{ "version": 1, "ladders": { "default": { "tiers": [
+        { "name": "only", "targets": ["minimax/MiniMax-M3.1-Flash"] } ], "thresholds": [] } },
+        "aliases": { "auto": "default" } }"#;
+    let host = Embedded::start(document).unwrap_or_else(|error| panic!("{}", error.message));
+    let Embedded { mut store, router, api } = host;
+    let api = api.pointsman_router_routing();
+    let lines = b"Content-Type:application/json\r\nX-Empty:\r\nno field\n: no name\ntwo words: 1\n\nAccept: \t*/* \nX-Last: a: b";
+    let head = RequestHead {
+        method: "POST".to_owned(),
+        path: "/v1/chat/completions".to_owned(),
+        fields: lines.to_vec(),
+    };
+    let body = br#"{"model":"auto","messages":[{"role":"user","content":"hi"}]}"#;
+    let outcome = api.router().call_route(&mut store, router, &head, body).expect("no trap");
+    let Outcome::Forward(exchange) = outcome else { panic!("it is routed") };
+    let attempt = api.exchange().call_attempt(&mut store, exchange, 0, Some("k")).expect("no trap");
+    let headers = attempt.expect("a target").headers;
+    let text = |(name, value): &(String, Vec<u8>)| format!("{name}={}", String::from_utf8_lossy(value));
+    let sent: Vec<String> = headers.iter().map(text).collect();
+    let wanted = [
+        "content-type=application/json",
+        "x-empty=",
+        "accept=*/*",
+        "x-last=a: b",
+        "accept-encoding=identity",
+        "authorization=Bearer k",
+    ];
+    for header in wanted {
+        assert!(sent.iter().any(|sent| sent == header), "{header} is not in {sent:?}");
+    }
+    assert_eq!(sent.len(), wanted.len(), "{sent:?}");
 }
 
 /// `fuel name`, one case a line; the first line says which compiler it was recorded with. Written anew by `UPDATE=1`.

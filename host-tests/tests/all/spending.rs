@@ -119,11 +119,11 @@ fn a_host_of_the_component_keeps_the_ledger() {
     document["budgets"] = json!([{ "name": "team", "usd": 0.0009, "window": "day" }]);
     let mut host = Embedded::start(document.to_string().as_bytes()).expect("a configuration");
     let (store, api) = (&mut host.store, host.api.pointsman_router_routing());
-    let json = ("content-type".to_owned(), b"application/json".to_vec());
+    let json = b"content-type: application/json\n".to_vec();
     let head = routing::RequestHead {
         method: "POST".to_owned(),
         path: "/v1/chat/completions".to_owned(),
-        headers: vec![json.clone()],
+        fields: json.clone(),
     };
     let (ledgers, now) = (api.ledger(), 1_767_225_600);
     let mut ledger = ledgers.call_constructor(&mut *store).expect("no trap");
@@ -142,7 +142,7 @@ fn a_host_of_the_component_keeps_the_ledger() {
             }
             routing::Outcome::Answer(_) => panic!("a list of models"),
         };
-        let head = routing::ResponseHead { status: 200, headers: vec![json.clone()] };
+        let head = routing::ResponseHead { status: 200, fields: json.clone() };
         let meter = api.exchange().call_meter(&mut *store, exchange, Some(0), &head).expect("no trap");
         api.meter().call_push(&mut *store, meter, ANSWER.as_bytes()).expect("no trap");
         let receipt = api.meter().call_finish(&mut *store, meter, Some(now)).expect("no trap");
