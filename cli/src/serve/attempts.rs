@@ -81,15 +81,15 @@ pub(super) async fn make(
         let request = request(outgoing.head, &url, headers, payload)
             .ok_or_else(|| unsendable(forward.summary().dialect))?;
         story.asks(attempt);
-        let (response, place) = match setup.upstreams.send(request, setup.settings.first_byte_timeout()).await
-        {
-            Ok(answered) => answered,
-            Err(failure) => {
-                story.heard(None);
-                failover.failed(&mut gateway.circuits(), now(), failure);
-                continue;
-            }
-        };
+        let (response, place) =
+            match setup.upstreams.send(story.thread, request, setup.settings.first_byte_timeout()).await {
+                Ok(answered) => answered,
+                Err(failure) => {
+                    story.heard(None);
+                    failover.failed(&mut gateway.circuits(), now(), failure);
+                    continue;
+                }
+            };
         story.heard(Some(response.status().as_u16()));
         let verdict = failover.answered(&mut gateway.circuits(), now(), &answer_head(&response));
         let (head, body) = response.into_parts();

@@ -20,17 +20,19 @@ use super::{
     story::Story,
 };
 
-/// Answers a request. `outlet` is that of the connection that it came by.
+/// Answers a request. `outlet` is that of the connection that it came by, `thread` the number of that which
+/// serves it.
 pub(super) async fn exchange(
     gateway: Arc<Gateway>,
     request: Request<Incoming>,
     outlet: Outlet,
+    thread: usize,
 ) -> Response<Answer> {
     let setup = gateway.setup();
     let (head, body) = request.into_parts();
     let headers = pairs(&head.headers);
     let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let mut story = Story::begin(gateway, Arc::clone(&setup), head.method.as_str(), path);
+    let mut story = Story::begin(gateway, Arc::clone(&setup), thread, head.method.as_str(), path);
     let request =
         RequestHead { method: head.method.as_str().as_bytes(), path: path.as_bytes(), headers: &headers };
     if leaves_http(&head) {

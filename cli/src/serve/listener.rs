@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
 
@@ -22,6 +22,7 @@ use super::{
     gateway::Gateway,
     patient::Patient,
     streams::{Streams, Turn},
+    threads::{Arrival, Seat, Threads},
 };
 
 /// Requests under way on one HTTP/2 connection.
@@ -37,6 +38,7 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// for that was up, or `now` cut it short.
 pub(super) async fn serve(
     listener: TcpListener,
+    threads: Threads,
     gateway: Arc<Gateway>,
     end: impl Future<Output = ()>,
     now: impl Future<Output = ()>,
@@ -56,19 +58,9 @@ pub(super) async fn serve(
         };
         // An answer's events are small: each goes out at once.
         let _ = stream.set_nodelay(true);
-        let (gateway, watcher) = (Arc::clone(&gateway), graceful.watcher());
-        tokio::spawn(async move {
-            let setup = gateway.setup();
-            match setup.tls.clone() {
-                None => converse(&setup.settings, gateway, watcher, stream).await,
-                Some(tls) => {
-                    let handshake = timeout(setup.settings.head_timeout(), tls.0.accept(stream));
-                    if let Ok(Ok(stream)) = handshake.await {
-                        converse(&setup.settings, gateway, watcher, stream).await;
-                    }
-                }
-            }
-        });
+        if let Ok(stream) = stream.into_std() {
+            threads.take(stream, graceful.watcher());
+        }
     }
     drop(listener);
     gateway.end();
@@ -77,7 +69,25 @@ pub(super) async fn serve(
         () = sleep(gateway.setup().settings.drain_timeout()) => {}
         () = now => {}
     }
-    gateway.open()
+    let left = gateway.open();
+    threads.end();
+    left
+}
+
+/// One client, on the thread that serves it.
+pub(super) async fn attend(gateway: Arc<Gateway>, arrival: Arrival) {
+    let Arrival { stream, watcher, seat } = arrival;
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let setup = gateway.setup();
+    match setup.tls.clone() {
+        None => converse(&setup.settings, gateway, watcher, stream, &seat).await,
+        Some(tls) => {
+            let handshake = timeout(setup.settings.head_timeout(), tls.0.accept(stream));
+            if let Ok(Ok(stream)) = handshake.await {
+                converse(&setup.settings, gateway, watcher, stream, &seat).await;
+            }
+        }
+    }
 }
 
 fn builder(settings: &Settings) -> Builder<Streams> {
@@ -94,14 +104,14 @@ fn builder(settings: &Settings) -> Builder<Streams> {
 }
 
 /// One client. How its connection ends concerns it alone.
-async fn converse<S>(settings: &Settings, gateway: Arc<Gateway>, watcher: Watcher, stream: S)
+async fn converse<S>(settings: &Settings, gateway: Arc<Gateway>, watcher: Watcher, stream: S, seat: &Seat)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let stream = Patient::new(stream, settings.head_timeout(), settings.write_timeout());
-    let outlet = stream.outlet();
+    let (outlet, thread) = (stream.outlet(), seat.thread);
     let service = service_fn(move |request| {
-        let answer = exchange(Arc::clone(&gateway), request, outlet.clone());
+        let answer = exchange(Arc::clone(&gateway), request, outlet.clone(), thread);
         async move {
             let answer = answer.await;
             if let Some(turn) = Turn::here() {

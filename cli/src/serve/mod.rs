@@ -6,6 +6,7 @@
 //!                └── story: log, counters ◀── answer ◀────┘  the provider's bytes as they come
 //! ```
 //!
+//! A connection stays on one of the [`threads`], and so does what is asked of providers for it.
 //! What one document comes to is a [`setup`], replaced as a whole by [`reload`].
 
 mod access_log;
@@ -27,6 +28,7 @@ mod setup;
 mod signals;
 mod story;
 mod streams;
+mod threads;
 mod upstream;
 mod welcome;
 
@@ -38,7 +40,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 pub use self::settings::Settings;
 use self::{
     access_log::AccessLog, gateway::Gateway, purses::Purses, reload::Stamp, setup::Setup, signals::Signals,
-    welcome::Welcome,
+    threads::Threads, welcome::Welcome,
 };
 use crate::{descriptors, paint};
 
@@ -49,7 +51,8 @@ use crate::{descriptors, paint};
 /// A document that is wrong, an address that is taken, a log that cannot be written.
 pub fn run(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Error>> {
     descriptors::raise();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Takes connections, and does what is done beside them; requests are served by threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(path, as_json))
 }
 
@@ -74,6 +77,7 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
     };
     welcome.print(as_json);
     let gateway = Arc::new(Gateway::new(setup, log, ledger));
+    let threads = Threads::start(&gateway)?;
     let (ended, end_of_all) = oneshot::channel::<()>();
     let kept = file.map(|file| {
         let told = async {
@@ -91,7 +95,7 @@ async fn serve(path: &Path, as_json: bool) -> Result<(), Box<dyn std::error::Err
     let now = async {
         let _ = now.await;
     };
-    let left = listener::serve(listener, Arc::clone(&gateway), told, now).await;
+    let left = listener::serve(listener, threads, Arc::clone(&gateway), told, now).await;
     if left > 0 {
         paint::warning(&format!("{left} requests were cut off"));
     }

@@ -22,6 +22,8 @@ const CLIENT_LEFT: &str = "client_disconnected";
 pub(super) struct Story {
     pub(super) gateway: Arc<Gateway>,
     pub(super) setup: Arc<Setup>,
+    /// The number of the thread that serves it.
+    pub(super) thread: usize,
     began: Instant,
     unix_ms: u64,
     method: String,
@@ -49,9 +51,15 @@ pub(super) struct Story {
 
 impl Story {
     #[expect(clippy::disallowed_methods, reason = "the core has no clock; the gateway measures")]
-    pub(super) fn begin(gateway: Arc<Gateway>, setup: Arc<Setup>, method: &str, path: &str) -> Self {
+    pub(super) fn begin(
+        gateway: Arc<Gateway>,
+        setup: Arc<Setup>,
+        thread: usize,
+        method: &str,
+        path: &str,
+    ) -> Self {
         gateway.enter();
-        let mut story = Self::blank(gateway, setup, Instant::now(), now());
+        let mut story = Self::blank(gateway, setup, thread, Instant::now(), now());
         if story.gateway.log.is_on() {
             method.clone_into(&mut story.method);
             path.clone_into(&mut story.path);
@@ -60,10 +68,17 @@ impl Story {
     }
 
     /// Nothing is known yet, and if nothing comes, the client left.
-    const fn blank(gateway: Arc<Gateway>, setup: Arc<Setup>, began: Instant, unix_ms: u64) -> Self {
+    const fn blank(
+        gateway: Arc<Gateway>,
+        setup: Arc<Setup>,
+        thread: usize,
+        began: Instant,
+        unix_ms: u64,
+    ) -> Self {
         Self {
             gateway,
             setup,
+            thread,
             began,
             unix_ms,
             method: String::new(),
@@ -164,7 +179,7 @@ impl Story {
     /// The story of one sample of this one.
     pub(super) fn sample(&self, number: usize, bill: &Tally, forward: &Forward) -> Self {
         let (gateway, setup) = (Arc::clone(&self.gateway), Arc::clone(&self.setup));
-        let mut sample = Self::blank(gateway, setup, self.began, self.unix_ms);
+        let mut sample = Self::blank(gateway, setup, self.thread, self.began, self.unix_ms);
         sample.part = Some(Part::new(number, bill, forward, self));
         sample
     }

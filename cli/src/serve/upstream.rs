@@ -37,7 +37,7 @@ use tokio_rustls::rustls::{
 };
 use tower_service::Service;
 
-use super::Settings;
+use super::{Settings, threads};
 
 /// Where systems keep their certificate authorities.
 const SYSTEM_CA: [&str; 4] = [
@@ -70,10 +70,14 @@ const LANES: usize = 32;
 /// its own costs more than they do.
 const APART: usize = 8 * 1024;
 
+/// Pools of one thread, each with the requests under way over it.
+type Lanes = Vec<(Client<Timed, Payload>, Arc<AtomicUsize>)>;
+
 /// All providers of one document.
 #[derive(Debug)]
 pub(super) struct Upstreams {
-    lanes: Vec<(Client<Timed, Payload>, Arc<AtomicUsize>)>,
+    /// For each thread that serves: a connection lives on the thread that made it.
+    threads: Vec<Lanes>,
 }
 
 /// A place in a pool, held while an answer is under way.
@@ -124,14 +128,17 @@ impl Upstreams {
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING / 2);
         let lane = |_| (builder.build(connector.clone()), Arc::default());
-        Ok(Self { lanes: (0..LANES).map(lane).collect() })
+        let lanes = |_| (0..LANES).map(lane).collect();
+        Ok(Self { threads: (0..threads::count()).map(lanes).collect() })
     }
 
     /// The first pool with room; where none has any, the one with the fewest requests.
-    fn lane(&self) -> Option<(&Client<Timed, Payload>, Place)> {
+    fn lane(&self, thread: usize) -> Option<(&Client<Timed, Payload>, Place)> {
+        // There may be fewer processors than when the threads began.
+        let lanes = self.threads.get(thread.checked_rem(self.threads.len())?)?;
         let busy = |lane: &&(_, Arc<AtomicUsize>)| lane.1.load(Ordering::Relaxed);
-        let room = self.lanes.iter().find(|lane| busy(lane) < BUSY);
-        let (client, count) = room.or_else(|| self.lanes.iter().min_by_key(busy))?;
+        let room = lanes.iter().find(|lane| busy(lane) < BUSY);
+        let (client, count) = room.or_else(|| lanes.iter().min_by_key(busy))?;
         count.fetch_add(1, Ordering::Relaxed);
         Some((client, Place(Arc::clone(count))))
     }
@@ -139,10 +146,11 @@ impl Upstreams {
     /// Sends a request and waits for the head of the answer, at most `patience`.
     pub(super) async fn send(
         &self,
+        thread: usize,
         request: Request<Payload>,
         patience: Duration,
     ) -> Result<(Response<Incoming>, Place), Failure> {
-        let (client, place) = self.lane().ok_or(Failure::Connect)?;
+        let (client, place) = self.lane(thread).ok_or(Failure::Connect)?;
         match tokio::time::timeout(patience, client.request(request)).await {
             Ok(Ok(response)) => Ok((response, place)),
             Ok(Err(error)) if error.is_connect() => Err(Failure::Connect),
