@@ -14,6 +14,7 @@ mod reload;
 mod samples;
 mod sdk;
 mod stream;
+mod threads;
 mod tls;
 mod windows;
 
