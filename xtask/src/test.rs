@@ -57,6 +57,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         add_target(filter::TARGET)?;
         check(command)
     });
+    tally.section("documentation of the core, private parts included", || {
+        let mut command =
+            cargo(&["doc", "--package", "pointsman", "--no-deps", "--document-private-items", "--locked"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        check(command)
+    });
     tally.section("the core without a standard library", || {
         add_target(NO_STD)?;
         check(cargo(&["build", "--package", "pointsman", "--locked", "--target", NO_STD]))

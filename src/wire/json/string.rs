@@ -116,15 +116,9 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// is prose: the compiler makes vectors of a block of it.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 fn plain_run(rest: &[u8]) -> (usize, u64) {
-    let (mut run, mut high) = (0usize, 0u64);
-    for word in rest.as_chunks::<8>().0.iter().take(4) {
-        let word = u64::from_le_bytes(*word);
-        high |= word;
-        let found = stops(word);
-        if found != 0 {
-            return (run.wrapping_add(first(found)), high);
-        }
-        run = run.wrapping_add(8);
+    let (mut run, mut high, stopped) = plain_words(rest.as_chunks().0.iter().take(4));
+    if stopped {
+        return (run, high);
     }
     for block in rest.get(run..).unwrap_or_default().as_chunks::<32>().0 {
         let marked = block.iter().fold(0, |marked, byte| {
@@ -137,17 +131,31 @@ fn plain_run(rest: &[u8]) -> (usize, u64) {
         }
         run = run.wrapping_add(32);
     }
-    for word in rest.get(run..).unwrap_or_default().as_chunks::<8>().0 {
+    let (words, bits, stopped) = plain_words(rest.get(run..).unwrap_or_default().as_chunks().0.iter());
+    run = run.wrapping_add(words);
+    high |= bits;
+    if stopped {
+        return (run, high);
+    }
+    let (tail, bits) = plain_bytes(rest.get(run..).unwrap_or_default());
+    (run.wrapping_add(tail), high | bits)
+}
+
+/// The same in words, and whether the run ends in one of them.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[inline(always)]
+fn plain_words<'w>(words: impl Iterator<Item = &'w [u8; 8]>) -> (usize, u64, bool) {
+    let (mut run, mut high) = (0usize, 0u64);
+    for word in words {
         let word = u64::from_le_bytes(*word);
         high |= word;
         let found = stops(word);
         if found != 0 {
-            return (run.wrapping_add(first(found)), high);
+            return (run.wrapping_add(first(found)), high, true);
         }
         run = run.wrapping_add(8);
     }
-    let (tail, bits) = plain_bytes(rest.get(run..).unwrap_or_default());
-    (run.wrapping_add(tail), high | bits)
+    (run, high, false)
 }
 
 /// The same with 128-bit vectors, which every host of the WebAssembly doors has: a dozen instructions for 16 bytes.
@@ -197,9 +205,9 @@ fn halves(pair: [u8; 16]) -> [u64; 2] {
     [both as u64, (both >> 64) as u64]
 }
 
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 /// The high bit of every byte that ends a plain run. Exact up to and including the first such byte (the borrow of a
 /// match may mark bytes above it), which is all that is asked.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 const fn stops(word: u64) -> u64 {
     let quote = (word ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
     let slash = (word ^ (LOW * b'\\' as u64)).wrapping_sub(LOW);
